@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# brass. GNU make, nothing else: `make` works as it is; ./configure is optional
+# and only writes build/config.mk. `make help` lists the targets.
+#
+# Everything made lands in $(B). A variant is a directory of its own:
+#   make                          build/
+#   make SAN=address,undefined    build/san-address-undefined/
+#   make COVERAGE=1               build/cov/
+#   make FUZZ=1                   build/fuzz/   (clang, libFuzzer)
+#
+# Nothing here may need a compiler or pkg-config when the file is read: on a
+# fresh machine contrib/setup installs them in a recipe, and a second make goes on.
+
+VERSION = 0.1.0
+
+-include build/config.mk
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+PKG_CONFIG ?= pkg-config
+PROTOC_C ?= protoc-c
+INSTALL ?= install
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+CRIU ?= yes
+# The two libraries are linked statically where their .a is there: a shim runs once
+# per pod, and each library that is mapped costs it dirty pages.
+STATIC_LIBS ?= yes
+FUZZ_SECONDS ?= 600
+
+# ------------------------------------------------------------ variants
+
+comma := ,
+ifdef SAN
+B ?= build/san-$(subst $(comma),-,$(SAN))
+OPT ?= -O1 -g -fno-omit-frame-pointer
+VARIANT_FLAGS = -fsanitize=$(SAN) -fno-sanitize-recover=all
+else ifdef COVERAGE
+B ?= build/cov
+OPT ?= -O0 -g
+VARIANT_FLAGS = --coverage
+else ifdef FUZZ
+CC = clang
+B ?= build/fuzz
+OPT ?= -O1 -g -fno-omit-frame-pointer
+VARIANT_FLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+else
+B ?= build
+OPT ?= -O2 -g
+HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+GEN = $(B)/gen
+
+# --------------------------------------------------------------- flags
+
+WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wcast-align \
+	-Wimplicit-fallthrough -fno-common $(if $(WERROR),-Werror)
+
+# $(call once,NAME,COMMAND): the output of COMMAND, run when first needed.
+once = $(if $(filter undefined,$(origin $1_once)),$(eval $1_once := $(shell $2)))$($1_once)
+# $(call lib,MODULE,ARCHIVE): how to link MODULE.
+lib = $(or $(if $(filter yes,$(STATIC_LIBS)),$(wildcard $(call once,$1_dir,\
+	$(PKG_CONFIG) --variable=libdir $1)/$2)),$(call once,$1_libs,$(PKG_CONFIG) --libs $1))
+
+PB_CFLAGS = $(call once,pb,$(PKG_CONFIG) --cflags libprotobuf-c)
+YAJL_CFLAGS = $(patsubst %/yajl,%,$(call once,yajl,$(PKG_CONFIG) --cflags yajl))
+LIBS = $(call lib,libprotobuf-c,libprotobuf-c.a) $(call lib,yajl,libyajl_s.a)
+PROTO_PATH = $(addprefix -I,$(sort $(call once,pi,$(PKG_CONFIG) --variable=includedir protobuf) \
+	$(call once,pci,$(PKG_CONFIG) --variable=includedir libprotobuf-c)))
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(GEN) $(HARDEN) $(PB_CFLAGS) $(YAJL_CFLAGS) $(CPPFLAGS)
+BASE_CFLAGS = -std=gnu11 $(OPT) -fPIE -fvisibility=hidden -fstack-protector-strong \
+	-ffunction-sections -fdata-sections $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS)
+COMPILE = $(CC) $(ALL_CPPFLAGS) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(WARN) -MMD -MP
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' '$1' '$(or $2,$@)')
+# A name with a quote or a blank in it would have to be escaped; there is none.
+objs = $(patsubst %.c,$(B)/obj/%.o,$1)
+
+# ------------------------------------------------------------- sources
+
+TTRPC_SRC = $(wildcard ttrpc/loop.c ttrpc/frame.c ttrpc/conn.c ttrpc/call.c \
+	ttrpc/server.c ttrpc/client.c ttrpc/status.c)
+SPEC_SRC = $(wildcard spec/json.c spec/config.c spec/rewrite.c spec/options.c \
+	spec/output.c)
+SHIM_SRC = $(filter-out shim/main.c $(CRIU_OUT),$(sort $(wildcard shim/*.c)))
+CRIU_OUT = $(if $(filter yes,$(CRIU)),shim/checkpoint-none.c,shim/checkpoint.c)
+
+API = bootstrap events forward linux_runc runc_options runtimeoptions task types \
+	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
+API_C = $(API:%=$(GEN)/%.pb-c.c)
+TTRPC_C = $(GEN)/ttrpc.pb-c.c
+GEN_C = $(TTRPC_C) $(API_C)
+GEN_H = $(GEN_C:.c=.h) $(GEN)/version.h
+
+SHIM = $(B)/containerd-shim-brass-v2
+# libttrpc.a stands alone; the order is that of the dependencies.
+ARCHIVES = $(B)/libshim.a $(B)/libspec.a $(B)/libttrpc.a $(B)/libapi.a
+
+UNIT = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/test-*.c)))
+E2E = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/e2e/test-*.c)))
+FUZZERS = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
+HOST = $(sort $(wildcard tests/host/*.bats))
+# What more than one test of a folder shares is linked to each of them.
+UNIT_COMMON = $(filter-out tests/unit/test-%,$(sort $(wildcard tests/unit/*.c)))
+E2E_COMMON = $(filter-out tests/e2e/test-%,$(sort $(wildcard tests/e2e/*.c)))
+# tests/fake/fake-NAME.c is a program, any other file there a library to preload.
+FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
+FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
+	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
+TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/fuzz/*.c))
+OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c
+HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h))
+
+# --------------------------------------------------------------- build
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests FORCE
+all: $(SHIM) $(B)/libttrpc.a $(B)/libttrpc.pc
+
+$(SHIM): $(B)/obj/shim/main.o $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libttrpc.a: $(call objs,$(TTRPC_SRC)) $(TTRPC_C:.c=.o)
+$(B)/libspec.a: $(call objs,$(SPEC_SRC))
+$(B)/libshim.a: $(call objs,$(SHIM_SRC))
+$(B)/libapi.a: $(API_C:.c=.o)
+$(B)/%.a:
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/obj/%.o: %.c $(B)/flags | $(GEN_H)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
+
+# The generated code is not ours to clean: no warnings.
+$(GEN)/%.pb-c.o: $(GEN)/%.pb-c.c $(B)/flags | $(GEN_H)
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -w -c -o $@ $<
+
+protoc = mkdir -p $(GEN) && $(PROTOC_C) --c_out=$(GEN)
+$(GEN)/google/protobuf/%.pb-c.c $(GEN)/google/protobuf/%.pb-c.h:
+	$(call say,PROTO)
+	$(Q)$(protoc) $(PROTO_PATH) google/protobuf/$*.proto
+$(GEN)/ttrpc.pb-c.c $(GEN)/ttrpc.pb-c.h &: ttrpc/ttrpc.proto
+	$(call say,PROTO)
+	$(Q)$(protoc) -Ittrpc $(PROTO_PATH) $<
+$(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: shim/api/%.proto
+	$(call say,PROTO)
+	$(Q)$(protoc) -Ishim/api $(PROTO_PATH) $<
+
+# A flag that changes rebuilds everything, a new revision only what prints it.
+$(B)/flags: FORCE
+	@mkdir -p $(@D) && echo '$(COMPILE) $(ALL_LDFLAGS) $(LIBS)' >$@.new && \
+		{ cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+$(GEN)/version.h: FORCE
+	@mkdir -p $(@D) && rev=$$(cat .revision 2>/dev/null || \
+		git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown) && \
+	printf '#define BRASS_VERSION "%s"\n#define BRASS_REVISION "%s"\n' \
+		'$(VERSION)' "$$rev" >$@.new && \
+		{ cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+$(B)/libttrpc.pc: contrib/libttrpc.pc.in $(B)/flags Makefile
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
+
+# --------------------------------------------------------------- tests
+
+link_test = $(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$(@F)) -o $@ $^ $(LIBS)
+CMOCKA = $(call once,cmocka,$(PKG_CONFIG) --libs cmocka)
+
+$(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
+$(E2E): $(B)/%: $(B)/obj/%.o $(call objs,$(E2E_COMMON)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
+$(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
+# The fakes stand in for strangers' programs: no sanitizer, none of our libraries.
+$(B)/fake-%: tests/fake/fake-%.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -o $@ $<
+$(B)/%.so: tests/fake/%.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
+
+tests: $(SHIM) $(UNIT) $(FUZZERS) $(E2E) $(FAKES)
+
+
+-include $(patsubst %.c,$(B)/obj/%.d,$(OWN_SRC) $(TEST_SRC)) $(GEN_C:.c=.d)
