@@ -195,7 +195,109 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-tests: $(SHIM) $(UNIT) $(FUZZERS) $(E2E) $(FAKES)
+.PHONY: check check-unit check-e2e check-host check-fuzz check-san check-deps headers
+TESTS = $(UNIT) $(FUZZERS) $(E2E)
+tests: $(SHIM) $(TESTS) $(FAKES)
 
+# The sanitizers come on top of a plain build only.
+SAN_B = $(if $(SAN)$(COVERAGE),,$(B)/san-address-undefined)
+SUBMAKE = $(MAKE) --no-print-directory
+check:            ## everything, with sanitizers too; installs what it needs; root
+	@contrib/setup build check
+	@$(SUBMAKE) B=$(B) headers tests
+	$(if $(SAN_B),@$(SUBMAKE) SAN=address,undefined B=$(SAN_B) tests)
+	@tests/run tests/check-deps $(TESTS) $(if $(SAN_B),$(TESTS:$(B)/%=$(SAN_B)/%)) \
+		BRASS_BUILD=$(B) $(HOST)
+check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
+	@tests/run $(UNIT)
+check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
+	@tests/run $(FUZZERS)
+check-e2e: $(SHIM) $(FAKES) $(E2E) ## the real binary over a fake runtime
+	@tests/run $(E2E)
+check-host: $(SHIM) $(FAKES) ## real containerd and runc; root
+	@tests/run BRASS_BUILD=$(B) $(HOST)
+check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
+	@$(SUBMAKE) SAN=address,undefined tests
+	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)
+check-deps:       ## who may include and call what
+	@tests/run tests/check-deps
+headers: $(GEN_H) ## each header compiles alone
+	$(Q)for h in $(HEADERS); do \
+		$(COMPILE) -MF /dev/null -fsyntax-only -include $$h -x c /dev/null || exit; done
+
+FUZZ_NAMES = $(FUZZERS:$(B)/tests/fuzz/%=%)
+.PHONY: $(FUZZ_NAMES)
+$(FUZZ_NAMES):    # fuzz-NAME: runs that target for FUZZ_SECONDS
+	@$(SUBMAKE) FUZZ=1 B=build/fuzz build/fuzz/tests/fuzz/$@
+	@mkdir -p build/fuzz/corpus/$(@:fuzz-%=%) tests/fuzz/corpus/$(@:fuzz-%=%)
+	build/fuzz/tests/fuzz/$@ -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+		-artifact_prefix=build/fuzz/ build/fuzz/corpus/$(@:fuzz-%=%) \
+		tests/fuzz/corpus/$(@:fuzz-%=%)
+
+.PHONY: check-fresh coverage demo
+check-fresh:      ## demo and check on a new Debian 12 that has git and make; root
+	@contrib/check-fresh
+demo:             ## a container through containerd, brass and runc; installs; root
+	@contrib/setup build demo
+	@$(SUBMAKE) all
+	@BRASS_BUILD=$(abspath $(B)) contrib/demo
+coverage:         ## line coverage of the unit and e2e tests, per file
+	@$(SUBMAKE) COVERAGE=1 B=build/cov tests
+	@find build/cov -name '*.gcda' -delete
+	@tests/run $(TESTS:$(B)/%=build/cov/%)
+	@for f in $(OWN_SRC); do gcov -n -o build/cov/obj/$${f%.c}.o $$f 2>/dev/null | \
+		awk -v f="$$f" -F'[:% ]' '$$1 == "File" { own = index($$0, f) } \
+		own && /^Lines/ { print $$3, $$NF, f; own = 0 }'; done | \
+		awk '{ printf "%6.1f%% of %5d  %s\n", $$1, $$2, $$3; n += $$2; c += $$1 * $$2 } \
+		END { if (n) printf "%6.1f%% of %5d  together\n", c / n, n }'
+
+# ------------------------------------------------------- the source itself
+
+.PHONY: format format-check tidy compile_commands.json help
+FORMATTED = $(wildcard ttrpc/*.[ch] spec/*.[ch] shim/*.[ch] tests/*/*.[ch])
+format:           ## clang-format
+	clang-format -i $(FORMATTED)
+format-check:
+	clang-format --dry-run -Werror $(FORMATTED)
+tidy: compile_commands.json $(GEN_H) ## clang-tidy
+	clang-tidy --quiet -p $(B) $(OWN_SRC)
+compile_commands.json: ## for editors; in $(B)
+	@mkdir -p $(B) && for f in $(OWN_SRC) $(TEST_SRC); do printf \
+		'{"directory":"%s","file":"%s","command":"%s -c %s"},\n' \
+		'$(CURDIR)' $$f '$(COMPILE) -MF /dev/null' $$f; done | \
+		sed -e '1s/^/[/' -e '$$s/,$$/]/' >$(B)/$@
+help:             ## this list
+	@sed -n 's/^\([a-z0-9_.-]*\):[^#]*## */\1\t/p' Makefile | expand -t 24
+	@echo 'fuzz-NAME               tests/fuzz/fuzz-NAME.c for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'Variables: V=1 WERROR=1 SAN= COVERAGE=1 FUZZ=1 B= CC= CFLAGS= PREFIX= DESTDIR='
+
+# ------------------------------------------------------- install and release
+
+.PHONY: install uninstall clean dist distcheck
+TTRPC_HEADERS = ttrpc/ttrpc.h ttrpc/loop.h ttrpc/list.h
+INSTALLED = $(BINDIR)/containerd-shim-brass-v2 $(LIBDIR)/libttrpc.a \
+	$(LIBDIR)/pkgconfig/libttrpc.pc $(TTRPC_HEADERS:%=$(INCLUDEDIR)/%)
+install: all      ## PREFIX (/usr/local), DESTDIR
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
+	$(INSTALL) $(SHIM) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(B)/libttrpc.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(B)/libttrpc.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 $(TTRPC_HEADERS) $(DESTDIR)$(INCLUDEDIR)/ttrpc
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/ttrpc
+clean:            ## build/ away, all variants
+	rm -rf $(B) build autom4te.cache
+
+DIST = brass-$(VERSION)
+dist:             ## $(B)/brass-VERSION.tar.gz of what is committed, with configure
+	$(Q)rm -rf $(B)/dist && mkdir -p $(B)/dist
+	$(Q)git archive --prefix=$(DIST)/ HEAD | tar -x -C $(B)/dist
+	$(Q)git rev-parse --short=12 HEAD >$(B)/dist/$(DIST)/.revision
+	$(Q)cd $(B)/dist/$(DIST) && autoconf && rm -rf autom4te.cache
+	$(Q)tar -C $(B)/dist -czf $(B)/$(DIST).tar.gz --owner=0 --group=0 $(DIST)
+	$(Q)rm -rf $(B)/dist && echo $(B)/$(DIST).tar.gz
+distcheck: dist   ## unpacks it, configures, builds elsewhere, tests, installs, uninstalls
+	tests/distcheck $(B)/$(DIST).tar.gz
 
 -include $(patsubst %.c,$(B)/obj/%.d,$(OWN_SRC) $(TEST_SRC)) $(GEN_C:.c=.d)
