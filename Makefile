@@ -188,7 +188,7 @@ $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c))
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
 # The fakes stand in for strangers' programs: no sanitizer, none of our libraries.
-$(B)/fake-%: tests/fake/fake-%.c $(B)/flags
+$(B)/fake-%: tests/fake/fake-%.c $(wildcard tests/fake/*.h) $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -o $@ $<
 $(B)/%.so: tests/fake/%.c $(B)/flags

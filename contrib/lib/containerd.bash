@@ -19,6 +19,9 @@
 #                           and sets CONTAINERD_PID and CONTAINERD_DIR.
 #                           CONTAINERD_EXTRA: text added to config.toml (first start).
 #                           CONTAINERD_BIN: another containerd.
+#   ctr ARGS                ctr; the FIFOs of `ctr run` and `ctr tasks exec` come to lie in
+#                           DIR instead of /run/containerd/fifo, where a ctr that is
+#                           killed leaves them
 #   stop_containerd [SIG]   ends containerd (TERM; KILL after 10 s), containers live on
 #   task_pid ID             pid of the container's init
 #   shim_pid ID             pid of the shim that serves it
@@ -134,6 +137,15 @@ start_containerd() {
 	fi
 }
 
+ctr() {
+	case "$1 ${2-}" in
+	run\ *) command ctr run --fifo-dir "$CONTAINERD_DIR/fifo" "${@:2}" ;;
+	'task exec' | 'tasks exec' | 't exec')
+		command ctr tasks exec --fifo-dir "$CONTAINERD_DIR/fifo" "${@:3}" ;;
+	*) command ctr "$@" ;;
+	esac
+}
+
 # An end of containerd ends the waiting as well, as an answer would.
 containerd_answers() {
 	kill -0 "$CONTAINERD_PID" 2>/dev/null || return 0
@@ -141,7 +153,7 @@ containerd_answers() {
 }
 
 containerd_gone() {
-	[ ! -e "/proc/$CONTAINERD_PID" ] || grep -q '^State:.Z' "/proc/$CONTAINERD_PID/status"
+	[ ! -e "/proc/$CONTAINERD_PID" ] || grep -qs '^State:.Z' "/proc/$CONTAINERD_PID/status"
 }
 
 stop_containerd() {
