@@ -48,7 +48,7 @@ enum ttrpc_code {
 	TTRPC_UNAUTHENTICATED = 16,
 };
 
-/* "NotFound" and so on; "Code(N)" is not known to this version. */
+/* "NotFound" and so on; "unknown code" for what is not in the list. */
 const char *ttrpc_code_name(int code);
 
 /* ------------------------------------------------------------- server */
@@ -57,13 +57,25 @@ struct ttrpc_call;
 struct ttrpc_conn;
 
 struct ttrpc_limits {
-	unsigned conns;      /* open connections; more are closed at once */
-	unsigned calls;      /* in flight on one connection; more are answered ResourceExhausted */
-	size_t output;       /* unsent reply bytes of one connection before its requests wait */
+	/* Open connections; more are closed at once. */
+	unsigned conns;
+	/* In flight on one connection; more are answered ResourceExhausted. */
+	unsigned calls;
+	/*
+	 * Owed by the handlers, over all connections; those count whose peer is
+	 * gone or was told that time is up. More are answered ResourceExhausted.
+	 */
+	unsigned all_calls;
+	/*
+	 * Unsent reply bytes of one connection before its requests wait. From
+	 * twice as many on, replies become ResourceExhausted.
+	 */
+	size_t output;
 };
 
 #define TTRPC_LIMITS_DEFAULT                                                \
-	{ .conns = 4096, .calls = 4096, .output = 2 * TTRPC_MAX_PAYLOAD }
+	{ .conns = 4096, .calls = 4096, .all_calls = 16384,                 \
+	  .output = 2 * TTRPC_MAX_PAYLOAD }
 
 /*
  * A service, owned by the caller; must outlive the server. @handle is called
@@ -87,9 +99,13 @@ struct ttrpc_server {
 	uint64_t backoff_ns;
 	struct list services; /* struct ttrpc_service */
 	struct list conns;    /* struct ttrpc_conn */
+	struct list orphans;  /* struct ttrpc_call that lost their connection */
 	unsigned n_conns;
-	unsigned n_calls;     /* not answered yet, over all connections */
-	/* Called when n_conns changes, and (level, text) on what is worth a log line; either may be NULL. */
+	unsigned n_calls;     /* owed by the handlers, also to peers that are gone */
+	/*
+	 * Called when n_conns changes (not by ttrpc_server_close(), which may not
+	 * be called from here), and with what is worth a log line; may be NULL.
+	 */
 	void (*conns_changed)(struct ttrpc_server *s);
 	void (*log)(struct ttrpc_server *s, const char *text);
 	void *data;
@@ -160,13 +176,20 @@ struct ttrpc_call {
 /* Answers with @reply, which must be of method->output, and ends the call. */
 void ttrpc_call_reply(struct ttrpc_call *call, const ProtobufCMessage *reply);
 
-/* Answers with an error, and ends the call. @code is not TTRPC_OK. */
+/*
+ * Answers with an error, and ends the call. @code is not TTRPC_OK. The text is
+ * cut at 4 kB; bytes that are not UTF-8 become '?', since peers refuse them.
+ *
+ * Neither function calls anything back: a peer that turns out to be gone is
+ * noticed later, so lists of parked calls may be walked while answering them.
+ */
 void ttrpc_call_fail(struct ttrpc_call *call, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Memory that lives as long as the call, aligned for any type, or NULL.
- * ttrpc_call_copy() copies a string into it.
+ * Memory that lives as long as the call, aligned for any type, or NULL: there
+ * is none, or it is over 16 MiB for one call. ttrpc_call_copy() copies a string
+ * into it.
  */
 void *ttrpc_call_alloc(struct ttrpc_call *call, size_t size);
 char *ttrpc_call_copy(struct ttrpc_call *call, const char *s);
@@ -190,9 +213,13 @@ struct ttrpc_client {
 	struct loop *loop;
 	const char *path; /* of the socket; borrowed */
 	struct ttrpc_conn *conn; /* NULL: not connected */
-	uint32_t next_stream;
+	uint32_t next_stream; /* 0: there is none left */
+	bool closing;
 	struct list requests; /* struct ttrpc_request, in order of sending */
-	/* The connection was lost, after every request has failed; may be NULL. */
+	/*
+	 * The connection was lost, after every request has failed; may be NULL.
+	 * The client may be closed from here and from done(), but not freed.
+	 */
 	void (*closed)(struct ttrpc_client *c);
 	void *data;
 };
@@ -219,7 +246,10 @@ void ttrpc_client_init(struct ttrpc_client *c, struct loop *l, const char *path)
 int ttrpc_client_connect(struct ttrpc_client *c);
 /* Uses a connected socket instead of a path; takes @fd. */
 int ttrpc_client_adopt(struct ttrpc_client *c, int fd);
-/* Closes the connection; requests under way fail with TTRPC_CANCELLED first. */
+/*
+ * Closes the connection, without closed(); requests under way fail with
+ * TTRPC_CANCELLED first. May be used again, and closed again.
+ */
 void ttrpc_client_close(struct ttrpc_client *c);
 
 void ttrpc_request_init(struct ttrpc_request *r,
@@ -229,7 +259,9 @@ void ttrpc_request_init(struct ttrpc_request *r,
  * Sends @message (packed already: @len bytes) as a call, connecting if need
  * be. @timeout_ns 0: none; it is also told to the server. Returns 0 and later
  * calls done() once, or returns why it could not be sent and calls nothing
- * (connect(2)'s errors, ENOMEM, EMSGSIZE: over TTRPC_MAX_PAYLOAD).
+ * (connect(2)'s errors, ENAMETOOLONG, ENOTCONN: there is no path, ENOMEM,
+ * EMSGSIZE: over TTRPC_MAX_PAYLOAD, ENOBUFS: too much is unsent already,
+ * ESHUTDOWN: within ttrpc_client_close()). Nothing is called from within.
  */
 int ttrpc_request_send(struct ttrpc_client *c, struct ttrpc_request *r,
 		       const char *service, const char *method,
