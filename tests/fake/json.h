@@ -86,7 +86,7 @@ static unsigned hex4(const char *p)
 {
 	char text[5] = { 0 };
 
-	strncpy(text, p, 4);
+	memcpy(text, p, strnlen(p, 4));
 	return (unsigned)strtoul(text, NULL, 16);
 }
 

@@ -208,7 +208,7 @@ static int console(void)
 static void lookup(char **args, char **env)
 {
 	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	char *file, *dirs, *save = NULL;
+	char *file;
 	struct stat st;
 
 	if (!args)
@@ -226,15 +226,17 @@ static void lookup(char **args, char **env)
 		fail("runc create failed: unable to start container process: "
 		     "exec: \"%s\": permission denied", args[0]);
 	}
-	dirs = strdup(path);
-	for (char *d = strtok_r(dirs, ":", &save); d; d = strtok_r(NULL, ":", &save)) {
-		file = malloc(strlen(d) + strlen(args[0]) + 2);
-		stpcpy(stpcpy(stpcpy(file, d), "/"), args[0]);
+	for (; *path; path += strspn(path, ":")) {
+		int len = (int)strcspn(path, ":");
+
+		if (asprintf(&file, "%.*s/%s", len, path, args[0]) < 0)
+			fail("out of memory");
 		if (access(file, X_OK) == 0) {
 			args[0] = file;
 			return;
 		}
 		free(file);
+		path += len;
 	}
 	fail("runc create failed: unable to start container process: exec: \"%s\": "
 	     "executable file not found in $PATH", args[0]);
@@ -250,7 +252,7 @@ static _Noreturn void become(const char *p, char **args, char **env, int tty, bo
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
+		sigaction(s, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 	if (tty >= 0) {
 		ioctl(tty, TIOCSCTTY, 0);
 		for (fd = 0; fd < 3; fd++)

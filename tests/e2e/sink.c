@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * containerd's events service, as far as a shim uses it (contract 3.3): keeps
+ * what it was sent, in order. Can be silent, refuse, or be gone.
+ */
+#include "tests/e2e/harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/e2e/internal.h"
+
+#define MAX_EVENTS 65536
+
+static struct {
+	bool open;
+	enum sink_mode mode;
+	struct ttrpc_server server;
+	struct ttrpc_service service;
+	struct list parked;
+	struct event *events[MAX_EVENTS];
+	size_t n, expected;
+} sink;
+
+static const struct {
+	const char *type;
+	const ProtobufCMessageDescriptor *descriptor;
+} types[] = {
+	{ "containerd.events.TaskCreate", &events__task_create__descriptor },
+	{ "containerd.events.TaskStart", &events__task_start__descriptor },
+	{ "containerd.events.TaskExit", &events__task_exit__descriptor },
+	{ "containerd.events.TaskDelete", &events__task_delete__descriptor },
+	{ "containerd.events.TaskExecAdded", &events__task_exec_added__descriptor },
+	{ "containerd.events.TaskExecStarted", &events__task_exec_started__descriptor },
+	{ "containerd.events.TaskOOM", &events__task_oom__descriptor },
+	{ "containerd.events.TaskPaused", &events__task_paused__descriptor },
+	{ "containerd.events.TaskResumed", &events__task_resumed__descriptor },
+};
+
+/* The line of expect_events(): the topic's last word and what tells events apart. */
+static void render(struct event *e)
+{
+	const char *topic = strrchr(e->topic, '/') ? strrchr(e->topic, '/') + 1 : e->topic;
+	const void *m = e->message;
+	char *l = e->line;
+
+	if (!m)
+		snprintf(l, sizeof(e->line), "%s ?", topic);
+	else if (e->message->descriptor == &events__task_exit__descriptor)
+		snprintf(l, sizeof(e->line), "%s %s %s %u", topic,
+			 ((const Events__TaskExit *)m)->container_id,
+			 ((const Events__TaskExit *)m)->id,
+			 ((const Events__TaskExit *)m)->exit_status);
+	else if (e->message->descriptor == &events__task_delete__descriptor)
+		snprintf(l, sizeof(e->line), "%s %s %u", topic,
+			 ((const Events__TaskDelete *)m)->container_id,
+			 ((const Events__TaskDelete *)m)->exit_status);
+	else if (e->message->descriptor == &events__task_exec_added__descriptor ||
+		 e->message->descriptor == &events__task_exec_started__descriptor)
+		snprintf(l, sizeof(e->line), "%s %s %s", topic,
+			 ((const Events__TaskExecAdded *)m)->container_id,
+			 ((const Events__TaskExecAdded *)m)->exec_id);
+	else /* the container's id is field 1 of all the others */
+		snprintf(l, sizeof(e->line), "%s %s", topic,
+			 ((const Events__TaskOOM *)m)->container_id);
+}
+
+static void take(struct ttrpc_call *call, const ProtobufCMessage *request)
+{
+	const Types__Envelope *v = ((const Forward__ForwardRequest *)(const void *)request)
+					   ->envelope;
+	const char *ns = ttrpc_call_metadata(call, "containerd-namespace-ttrpc");
+	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+	struct event *e = calloc(1, sizeof(*e));
+
+	if (!e || !v || !v->event || sink.n == MAX_EVENTS) {
+		free(e);
+		ttrpc_call_fail(call, TTRPC_INVALID_ARGUMENT, "bad envelope");
+		return;
+	}
+	snprintf(e->ns, sizeof(e->ns), "%s", v->namespace_);
+	snprintf(e->topic, sizeof(e->topic), "%s", v->topic);
+	snprintf(e->type, sizeof(e->type), "%s", v->event->type_url);
+	snprintf(e->metadata_ns, sizeof(e->metadata_ns), "%s", ns ? ns : "");
+	e->seconds = v->timestamp ? v->timestamp->seconds : 0;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].type, e->type))
+			e->message = protobuf_c_message_unpack(types[i].descriptor, NULL,
+							       v->event->value.len,
+							       v->event->value.data);
+	render(e);
+	sink.events[sink.n++] = e;
+	ttrpc_call_reply(call, &empty.base);
+}
+
+struct parked {
+	struct list link;
+	struct ttrpc_call *call;
+	const ProtobufCMessage *request;
+};
+
+static void handle(struct ttrpc_call *call, const ProtobufCMessage *request)
+{
+	struct parked *p;
+
+	switch (sink.mode) {
+	case SINK_TAKE:
+		take(call, request);
+		break;
+	case SINK_REFUSE:
+		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the sink refuses");
+		break;
+	case SINK_SILENT:
+		p = ttrpc_call_alloc(call, sizeof(*p));
+		*p = (struct parked){ .call = call, .request = request };
+		list_append(&sink.parked, &p->link);
+		break;
+	}
+}
+
+void sink_open(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (!sink.parked.next)
+		list_init(&sink.parked);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", e2e.ttrpc_address);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0 ||
+	    ttrpc_server_open(&sink.server, &e2e.loop, fd, NULL) < 0)
+		fail_at(HERE, "sink: %s", strerror(errno));
+	sink.service = (struct ttrpc_service){
+		.name = "containerd.services.events.ttrpc.v1.Events",
+		.descriptor = &forward__events__descriptor,
+		.handle = handle,
+	};
+	ttrpc_server_add(&sink.server, &sink.service);
+	sink.open = true;
+}
+
+/* What was parked is owed an answer, also when nobody can hear it any more. */
+static void unpark(bool refuse)
+{
+	struct list parked;
+	struct parked *p;
+
+	list_init(&parked);
+	list_splice(&parked, &sink.parked);
+	list_for_each(p, &parked, link) {
+		list_del(&p->link);
+		if (refuse)
+			ttrpc_call_fail(p->call, TTRPC_CANCELLED, "gone");
+		else
+			handle(p->call, p->request);
+	}
+}
+
+void sink_set(enum sink_mode mode)
+{
+	sink.mode = mode;
+	unpark(false);
+}
+
+void sink_close(void)
+{
+	if (!sink.open)
+		return;
+	ttrpc_server_close(&sink.server);
+	unpark(true);
+	unlink(e2e.ttrpc_address);
+	sink.open = false;
+}
+
+void sink_free(void)
+{
+	while (sink.n) {
+		struct event *e = sink.events[--sink.n];
+
+		if (e->message)
+			protobuf_c_message_free_unpacked((ProtobufCMessage *)(uintptr_t)
+								 e->message, NULL);
+		free(e);
+	}
+	memset(&sink, 0, sizeof(sink));
+}
+
+/* ------------------------------------------------------------ what tests ask */
+
+size_t sink_count(void)
+{
+	return sink.n;
+}
+
+const struct event *event_at(struct where w, size_t i)
+{
+	uint64_t due = deadline_in(SOON);
+
+	while (sink.n <= i)
+		if (!loop_until(due))
+			fail_at(w, "event %zu does not come; the last: %s", i,
+				sink.n ? sink.events[sink.n - 1]->line : "none");
+	return sink.events[i];
+}
+
+void expect_events_at(struct where w, const char *const lines[])
+{
+	for (; *lines; lines++) {
+		const char *line = event_at(w, sink.expected)->line;
+
+		if (strcmp(line, *lines))
+			fail_at(w, "event %zu is \"%s\", expected: \"%s\"", sink.expected, line,
+				*lines);
+		sink.expected++;
+	}
+}
+
+void expect_no_more_events_at(struct where w)
+{
+	if (sink.n > sink.expected)
+		fail_at(w, "one event too many: \"%s\"", sink.events[sink.expected]->line);
+}
