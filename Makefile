@@ -200,12 +200,13 @@ TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(TESTS) $(FAKES)
 
 # The sanitizers come on top of a plain build only.
+SANITIZERS = address,undefined
 SAN_B = $(if $(SAN)$(COVERAGE),,$(B)/san-address-undefined)
-SUBMAKE = $(MAKE) --no-print-directory
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 check:            ## everything, with sanitizers too; installs what it needs; root
 	@contrib/setup build check
 	@$(SUBMAKE) B=$(B) headers tests
-	$(if $(SAN_B),@$(SUBMAKE) SAN=address,undefined B=$(SAN_B) tests)
+	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
 	@tests/run tests/check-deps $(TESTS) $(if $(SAN_B),$(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) $(HOST)
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
@@ -217,7 +218,7 @@ check-e2e: $(SHIM) $(FAKES) $(E2E) ## the real binary over a fake runtime
 check-host: $(SHIM) $(FAKES) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
-	@$(SUBMAKE) SAN=address,undefined tests
+	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
 	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)
 check-deps:       ## who may include and call what
 	@tests/run tests/check-deps
