@@ -169,8 +169,9 @@ $(GEN)/version.h: FORCE
 	printf '#define BRASS_VERSION "%s"\n#define BRASS_REVISION "%s"\n' \
 		'$(VERSION)' "$$rev" >$@.new && \
 		{ cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
-$(B)/libttrpc.pc: contrib/libttrpc.pc.in $(B)/flags Makefile
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+# PREFIX may be given to "make install" only.
+$(B)/libttrpc.pc: contrib/libttrpc.pc.in FORCE
+	@mkdir -p $(@D) && sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 # --------------------------------------------------------------- tests
