@@ -86,10 +86,9 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 
 # ------------------------------------------------------------- sources
 
-TTRPC_SRC = $(wildcard ttrpc/loop.c ttrpc/frame.c ttrpc/conn.c ttrpc/call.c \
-	ttrpc/server.c ttrpc/client.c ttrpc/status.c)
-SPEC_SRC = $(wildcard spec/json.c spec/walk.c spec/config.c spec/rewrite.c spec/options.c \
-	spec/output.c)
+TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
+SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
+	output rewrite)
 SHIM_SRC = $(filter-out shim/main.c $(CRIU_OUT),$(sort $(wildcard shim/*.c)))
 CRIU_OUT = $(if $(filter yes,$(CRIU)),shim/checkpoint-none.c,shim/checkpoint.c)
 
