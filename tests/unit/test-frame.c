@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames out of bytes: the same whatever the pieces, and no memory for what did not come. */
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ static void note(struct seen *s, const struct frame *f)
 				   f->flags, f->error);
 	if (!f->error) {
 		assert_non_null(f->payload);
+		assert_true(f->length < sizeof(s->text) - s->len);
 		memcpy(s->text + s->len, f->payload, f->length);
 		s->len += f->length;
 		s->text[s->len] = '\0';
@@ -251,6 +253,7 @@ static void lack_of_memory_skips_one_frame(void **state)
 	(void)state;
 	if (getenv("NO_RLIMIT_AS"))
 		skip();
+	malloc_trim(0);
 	getrlimit(RLIMIT_AS, &old);
 	tight = old;
 	tight.rlim_cur = mapped_bytes() + (512 << 10);
