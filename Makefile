@@ -208,7 +208,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
 	@tests/run tests/check-deps $(TESTS) $(if $(SAN_B),$(TESTS:$(B)/%=$(SAN_B)/%)) \
-		BRASS_BUILD=$(B) $(HOST)
+		BRASS_BUILD=$(B) $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
 check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
