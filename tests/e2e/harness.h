@@ -205,7 +205,7 @@ struct answer *await_at(struct where w, struct answer *a);
 #define ok(a) ok_at(HERE, a)
 const void *ok_at(struct where w, struct answer *a);
 /* Waits for an answer that must be this error; the text may be NULL: any. */
-#define fails(a, code, text) fails_at(HERE, a, code, text)
+#define fails(a, ...) fails_at(HERE, a, __VA_ARGS__)
 void fails_at(struct where w, struct answer *a, int code, const char *text);
 #define fails_with(a, code, part) fails_with_at(HERE, a, code, part)
 void fails_with_at(struct where w, struct answer *a, int code, const char *part);
