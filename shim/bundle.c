@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shim's own files in a bundle; see bundle.h. */
+#include "shim/bundle.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/log.h"
+#include "shim/util.h"
+
+#define SMALL_FILE 4096
+#define EXIT_FILE "exit"
+
+static int write_file(const char *bundle, const char *name, const char *text, size_t len,
+		      mode_t mode, struct err *e)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s", bundle, name);
+	int r;
+
+	if (!path)
+		return err_nomem(e);
+	r = file_write(path, text, len, mode);
+	return r < 0 ? err_sys(e, -r, "write %s", path) : 0;
+}
+
+int bundle_write_address(const char *bundle, const char *address, struct err *e)
+{
+	return write_file(bundle, "address", address, strlen(address), 0644, e);
+}
+
+int bundle_write_options(const char *bundle, const struct spec_options *o, struct err *e)
+{
+	size_t len;
+	_cleanup_free_ char *json = spec_options_write(o, &len);
+	const char *runtime = o->binary_name ? o->binary_name : "";
+	int r;
+
+	if (!json)
+		return err_nomem(e);
+	r = write_file(bundle, "options.json", json, len, 0600, e);
+	return r < 0 ? r : write_file(bundle, "runtime", runtime, strlen(runtime), 0600, e);
+}
+
+char *bundle_read_runtime(const char *bundle)
+{
+	_cleanup_free_ char *path = str_printf("%s/runtime", bundle);
+	char *text;
+	size_t len;
+
+	if (!path)
+		return NULL;
+	if (file_read(path, SMALL_FILE, &text, &len) < 0)
+		return strdup("");
+	text[strcspn(text, "\n")] = 0;
+	return text;
+}
+
+int bundle_read_pid(const char *path, pid_t *pid, struct err *e)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t v;
+	size_t len;
+	int r = file_read(path, 64, &text, &len);
+
+	if (r < 0)
+		return err_sys(e, -r, "open %s", path);
+	if (len > 0 && text[len - 1] == '\n')
+		text[--len] = 0;
+	if (strlen(text) != len || parse_uint(text, INT_MAX, &v) < 0 || v < 2)
+		return err_set(e, TTRPC_UNKNOWN, "%s holds no process id", path);
+	*pid = (pid_t)v;
+	return 0;
+}
+
+void bundle_write_exit(const char *bundle, const struct exit_record *r)
+{
+	_cleanup_free_ char *path = str_printf("%s/" EXIT_FILE, bundle);
+	char text[128];
+	int n, e;
+
+	n = snprintf(text, sizeof(text), "%d %d %" PRId64 " %ld\n", r->pid, r->status,
+		     (int64_t)r->at.tv_sec, r->at.tv_nsec);
+	e = path ? file_write(path, text, (size_t)n, 0600) : -ENOMEM;
+	if (e < 0)
+		log_write(LOG_WARN, NULL, "write %s/" EXIT_FILE ": %s", bundle,
+			  err_strerror(-e));
+}
+
+int bundle_read_exit(const char *bundle, struct exit_record *r)
+{
+	_cleanup_free_ char *path = str_printf("%s/" EXIT_FILE, bundle);
+	_cleanup_free_ char *text = NULL;
+	int64_t sec;
+	size_t len;
+	int e;
+
+	if (!path)
+		return -ENOMEM;
+	e = file_read(path, SMALL_FILE, &text, &len);
+	if (e < 0)
+		return e;
+	if (sscanf(text, "%d %d %" SCNd64 " %ld", &r->pid, &r->status, &sec,
+		   &r->at.tv_nsec) != 4)
+		return -EINVAL;
+	r->at.tv_sec = sec;
+	return 0;
+}

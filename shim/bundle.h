@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files of a bundle that the shim writes and reads (contract 1.12), other
+ * than config.json. Other shims must be able to go on from them, and ours from
+ * theirs.
+ */
+#pragma once
+
+#include <sys/types.h>
+#include <time.h>
+
+#include "shim/err.h"
+#include "spec/spec.h"
+
+/* How a container's init ended; kept for a "delete" after the shim has died. */
+struct exit_record {
+	pid_t pid;
+	int status;
+	struct timespec at;
+};
+
+/* Writes "address": where containerd finds the server again. */
+int bundle_write_address(const char *bundle, const char *address, struct err *e);
+
+/* Writes "options.json" and "runtime" for a later "delete". */
+int bundle_write_options(const char *bundle, const struct spec_options *o, struct err *e);
+
+/* The content of "runtime", malloc()ed; "" if there is none. NULL: out of memory. */
+char *bundle_read_runtime(const char *bundle);
+
+/*
+ * A pid file as runtimes write it: decimal digits, perhaps a newline, nothing
+ * else, and not 0 or 1.
+ */
+int bundle_read_pid(const char *path, pid_t *pid, struct err *e);
+
+/* Best effort: a failure is only logged. Negative errno: there is no (valid) record. */
+void bundle_write_exit(const char *bundle, const struct exit_record *r);
+int bundle_read_exit(const char *bundle, struct exit_record *r);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Children with a deadline; see command.h. */
+#include "shim/command.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/util.h"
+
+/* After SIGKILL: only a child that sleeps in the kernel needs longer. */
+#define KILL_GRACE (5 * LOOP_SEC)
+
+static void finish(struct command *c)
+{
+	timer_disarm(&c->deadline);
+	if (c->birth)
+		reaper_birth_end(c->reaper);
+	c->birth = false;
+}
+
+static void on_child(struct child *child)
+{
+	struct command *c = container_of(child, struct command, child);
+
+	/*
+	 * done() first: it watches the process that was born, which must happen
+	 * before orphans are swept again.
+	 */
+	bool birth = c->birth;
+	struct reaper *r = c->reaper;
+
+	timer_disarm(&c->deadline);
+	c->birth = false;
+	c->done(c);
+	if (birth)
+		reaper_birth_end(r);
+}
+
+static void on_deadline(struct timer *t)
+{
+	struct command *c = container_of(t, struct command, deadline);
+
+	if (!c->timed_out && !c->killed) {
+		c->timed_out = true;
+		child_signal(&c->child, SIGKILL);
+		timer_arm_in(c->reaper->loop, &c->deadline, KILL_GRACE);
+		return;
+	}
+	c->lost = true;
+	child_forget(&c->child);
+	on_child(&c->child);
+}
+
+void command_init(struct command *c, struct reaper *r, void (*done)(struct command *))
+{
+	*c = (struct command){
+		.reaper = r, .child = CHILD_INIT, .out_fd = -1, .log_fd = -1, .done = done,
+	};
+	timer_init(&c->deadline, on_deadline);
+}
+
+static int watch_it(struct command *c, const char *what, pid_t pid, bool birth,
+		    unsigned timeout_s)
+{
+	int r = child_watch(c->reaper, &c->child, pid, on_child);
+
+	if (r < 0) {
+		/* EMFILE or ENOMEM. It is ours and not yet reaped, so the pid is right. */
+		kill(pid, SIGKILL);
+		return r;
+	}
+	c->what = what;
+	c->timed_out = c->killed = c->lost = false;
+	c->timeout_s = timeout_s;
+	c->birth = birth;
+	if (birth)
+		reaper_birth_begin(c->reaper);
+	timer_arm_in(c->reaper->loop, &c->deadline, timeout_s * LOOP_SEC);
+	return 0;
+}
+
+int command_exec(struct command *c, const char *what, const struct spawn *s, bool birth,
+		 unsigned timeout_s)
+{
+	pid_t pid;
+	int r = spawn_exec(s, &pid);
+
+	return r < 0 ? r : watch_it(c, what, pid, birth, timeout_s);
+}
+
+int command_call(struct command *c, const char *what, int (*fn)(void *arg), void *arg,
+		 unsigned timeout_s)
+{
+	pid_t pid;
+	int r;
+
+	closep(&c->out_fd);
+	c->out_fd = memfd_open("output");
+	if (c->out_fd < 0)
+		return c->out_fd;
+	r = spawn_call(fn, arg, c->out_fd, &pid);
+	return r < 0 ? r : watch_it(c, what, pid, false, timeout_s);
+}
+
+void command_shorten(struct command *c, unsigned timeout_s)
+{
+	if (!command_is_running(c) || c->timed_out || c->killed || c->timeout_s <= timeout_s)
+		return;
+	c->timeout_s = timeout_s;
+	timer_arm_in(c->reaper->loop, &c->deadline, timeout_s * LOOP_SEC);
+}
+
+void command_kill(struct command *c)
+{
+	if (!command_is_running(c))
+		return;
+	c->killed = true;
+	child_signal(&c->child, SIGKILL);
+	timer_arm_in(c->reaper->loop, &c->deadline, KILL_GRACE);
+}
+
+void command_release(struct command *c)
+{
+	if (command_is_running(c)) {
+		child_signal(&c->child, SIGKILL);
+		child_forget(&c->child);
+	}
+	finish(c);
+	closep(&c->out_fd);
+	closep(&c->log_fd);
+}
+
+bool command_is_running(const struct command *c)
+{
+	return child_is_watched(&c->child);
+}
+
+bool command_succeeded(const struct command *c)
+{
+	return !c->timed_out && !c->killed && !c->lost && c->child.status == 0;
+}
+
+void command_describe(const struct command *c, struct err *e)
+{
+	char output[1024];
+	size_t n = 0;
+
+	if (c->timed_out)
+		err_set(e, TTRPC_DEADLINE_EXCEEDED, "%s did not end within %u s and was %s",
+			c->what, c->timeout_s, c->lost ? "given up" : "killed");
+	else if (c->killed)
+		err_set(e, TTRPC_CANCELLED, "%s was killed because its caller had left",
+			c->what);
+	else if (c->child.signal)
+		err_set(e, TTRPC_UNKNOWN, "%s did not terminate successfully: signal: %s",
+			c->what, strsignal(c->child.signal));
+	else
+		err_set(e, TTRPC_UNKNOWN, "%s did not terminate successfully: exit status %d",
+			c->what, c->child.status);
+	if (c->out_fd >= 0)
+		n = memfd_read(c->out_fd, output, sizeof(output));
+	while (n > 0 && (output[n - 1] == '\n' || output[n - 1] == ' '))
+		output[--n] = 0;
+	if (n > 0)
+		snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text), ": %s",
+			 output);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The containers of a shim: made, found, freed. What happens to them is elsewhere. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/shim.h"
+#include "shim/util.h"
+
+struct container *container_new(struct shim *s, const char *id, const char *bundle)
+{
+	struct container *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->shim = s;
+	list_init(&c->execs);
+	timer_init(&c->exec_drain, process_give_up_execs);
+	list_append(&s->containers, &c->link);
+	s->n_containers++;
+	c->id = strdup(id);
+	c->bundle = strdup(bundle);
+	if (!c->id || !c->bundle || process_init(&c->init, c, "") < 0) {
+		container_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void container_free(struct container *c)
+{
+	struct shim *s = c->shim;
+	struct process *exec;
+
+	list_for_each(exec, &c->execs, link) {
+		process_fini(exec);
+		free(exec);
+	}
+	if (c->init.container)
+		process_fini(&c->init);
+	timer_disarm(&c->exec_drain);
+	list_del(&c->link);
+	s->n_containers--;
+	spec_release(&c->spec);
+	spec_options_release(&c->options);
+	cgroup_release(&c->cgroup);
+	free(c->runtime);
+	free(c->root);
+	free(c->id);
+	free(c->bundle);
+	free(c);
+	serve_reconsider(s);
+}
+
+struct container *container_find(struct shim *s, const char *id, bool reserved)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (strcmp(c->id, id) == 0)
+			return c->ready || reserved ? c : NULL;
+	return NULL;
+}
+
+struct process *container_process(struct container *c, const char *exec_id)
+{
+	struct process *p;
+
+	if (!str_is_set(exec_id))
+		return &c->init;
+	list_for_each(p, &c->execs, link)
+		if (strcmp(p->id, exec_id) == 0)
+			return p;
+	return NULL;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Create: mounts the rootfs, makes the stdio, runs "runc create", connects the
+ * client, tells containerd. Until the answer the container is reserved under its
+ * id and visible to nobody. Each step goes on in the next function; whatever
+ * fails goes to undo(), which leaves nothing of it behind.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "shim/bundle.h"
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/mount.h"
+#include "shim/op.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+#define PREFIX "OCI runtime create failed"
+
+struct creation {
+	struct op op;
+	struct create_request request; /* its strings are the call's */
+	struct mount_plan plan;
+	char *rootfs, *pid_file;
+	bool mount_tried, runtime_tried;
+	bool undoing;
+};
+
+static struct creation *creation_of(struct op *op)
+{
+	return container_of(op, struct creation, op);
+}
+
+static void release(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+
+	free(cr->rootfs);
+	free(cr->pid_file);
+}
+
+/* ---------------------------------------------------------------- undo */
+
+static void answer_failure(struct op *op)
+{
+	struct container *c = op->process->container;
+
+	log_write(LOG_INFO, c->id, "create: %s", op->err.text);
+	err_reply(op->call, &op->err);
+	op->call = NULL;
+	container_free(c);
+}
+
+static void on_undone(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct err e = ERR_INIT;
+
+	if (!command_succeeded(cmd)) {
+		command_describe(cmd, &e);
+		log_write(LOG_ERROR, op->process->container->id, "%s", e.text);
+	}
+	answer_failure(op);
+}
+
+static void undo_mounts(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	int r;
+
+	if (!cr->mount_tried) {
+		answer_failure(op);
+		return;
+	}
+	r = command_call(op_command(op, on_undone), "unmount", mount_undo, cr->rootfs,
+			 c->shim->limits.mount_s);
+	if (r < 0) {
+		log_write(LOG_ERROR, c->id, "unmount %s: %s", cr->rootfs, err_strerror(-r));
+		answer_failure(op);
+	}
+}
+
+static void on_deleted(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct err e = ERR_INIT;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "undo create", &e);
+		log_write(LOG_INFO, op->process->container->id, "%s", e.text);
+	}
+	undo_mounts(op);
+}
+
+/*
+ * op->err says why. The runtime cleans up after itself when it fails, but not
+ * when it was killed or when it had succeeded: then "delete --force" does.
+ */
+static void undo(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	const char *args[] = { "delete", "--force", c->id, NULL };
+	const struct runtime_call call = { "delete", args, NULL, -1, false };
+	struct err e = ERR_INIT;
+
+	cr->undoing = true;
+	io_close(&c->init.io);
+	child_signal(&c->init.child, SIGKILL);
+	if (!cr->runtime_tried) {
+		undo_mounts(op);
+	} else if (runtime_run(op_command(op, on_deleted), c, &call,
+			       c->shim->limits.runtime_s, &e) < 0) {
+		log_write(LOG_ERROR, c->id, "undo create: %s", e.text);
+		undo_mounts(op);
+	}
+}
+
+static void on_cancel(struct ttrpc_call *call, enum ttrpc_code why)
+{
+	struct op *op = call->data;
+	struct creation *cr = creation_of(op);
+
+	if (cr->undoing)
+		return;
+	if (command_is_running(&op->command)) {
+		command_kill(&op->command);
+		return;
+	}
+	/* The client that is gone will not open its FIFOs either. */
+	err_set(&op->err, why, "create: the client has left");
+	undo(op);
+}
+
+/* --------------------------------------------------------------- steps */
+
+static void on_connected(struct io *io, struct err *failure)
+{
+	struct container *c = container_of(io, struct container, init.io);
+	struct op *op = list_first(&c->init.ops, struct op, link);
+	struct creation *cr = creation_of(op);
+	const struct create_request *r = &cr->request;
+
+	if (failure) {
+		op->err = *failure;
+		err_prefix(&op->err, "failed to start io pipe copy");
+		undo(op);
+		return;
+	}
+	c->ready = true;
+	event_create(&c->shim->events, c, r->rootfs, r->n_rootfs, r->checkpoint);
+	process_settle(&c->init, true);
+	service_reply_created(op->call, &c->init);
+	op_done(op);
+}
+
+static void on_created(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	int r;
+
+	if (!command_succeeded(cmd)) {
+		cr->runtime_tried = cmd->timed_out || cmd->killed || cmd->child.signal;
+		runtime_failure(cmd, PREFIX, &op->err);
+		undo(op);
+		return;
+	}
+	cr->runtime_tried = true;
+	/* Now, while no orphan is swept: it may have ended already. */
+	if (process_adopt(&c->init, cr->pid_file, &op->err) < 0) {
+		err_prefix(&op->err, "failed to retrieve OCI runtime container pid");
+		undo(op);
+		return;
+	}
+	r = cgroup_find(&c->cgroup, c->init.pid);
+	if (r < 0)
+		log_write(LOG_WARN, c->id, "no cgroup of process %d: %s", c->init.pid,
+			  err_strerror(-r));
+	io_connect(&c->init.io, c->shim->limits.fifo_ns, on_connected);
+}
+
+static void run_create(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	const char *args[12] = { "create", "--bundle", c->bundle, "--pid-file", cr->pid_file };
+	const struct runtime_call call = { "create", args, c->init.io.child, -1, true };
+	int n = 5, r;
+
+	if (c->options.no_pivot_root)
+		args[n++] = "--no-pivot";
+	if (c->options.no_new_keyring)
+		args[n++] = "--no-new-keyring";
+	args[n++] = c->id;
+	r = io_open(&c->init.io, cr->request.stdio, c->options.io_uid, c->options.io_gid,
+		    &op->err);
+	if (r < 0) {
+		err_prefix(&op->err, "failed to create init process I/O");
+		undo(op);
+		return;
+	}
+	/* Of an earlier try, perhaps: it must not be taken for this one's. */
+	unlink(cr->pid_file);
+	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_s,
+			&op->err);
+	io_spawned(&c->init.io);
+	if (r < 0) {
+		err_prefix(&op->err, PREFIX);
+		undo(op);
+	}
+}
+
+static void on_mounted(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct container *c = op->process->container;
+
+	if (!command_succeeded(cmd)) {
+		command_describe(cmd, &op->err);
+		err_prefix(&op->err, "failed to mount rootfs component");
+		undo(op);
+		return;
+	}
+	c->mounted = true;
+	run_create(op);
+}
+
+static void begin(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	int r;
+
+	if (cr->plan.n == 0) {
+		run_create(op);
+		return;
+	}
+	cr->mount_tried = true;
+	r = command_call(op_command(op, on_mounted), "mount", mount_all, &cr->plan,
+			 c->shim->limits.mount_s);
+	if (r < 0) {
+		cr->mount_tried = false;
+		err_sys(&op->err, -r, "failed to mount rootfs component");
+		undo(op);
+	}
+}
+
+/* ------------------------------------------------------------- request */
+
+static int check_request(struct shim *s, const struct create_request *r, struct err *e)
+{
+	if (!is_identifier(r->id))
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "id \"%s\" is no identifier", r->id);
+	if (r->bundle[0] != '/')
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "bundle \"%s\" is no absolute path",
+			       r->bundle);
+	if (container_find(s, r->id, true))
+		return err_set(e, TTRPC_ALREADY_EXISTS, "container %s", r->id);
+	if (s->n_containers >= LIMIT_CONTAINERS)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "this shim has %u containers",
+			       s->n_containers);
+	if (s->going)
+		return err_set(e, TTRPC_UNAVAILABLE, "this shim is shutting down");
+	if (r->terminal)
+		return err_set(e, TTRPC_UNIMPLEMENTED, "terminals");
+	if (*r->checkpoint)
+		return err_set(e, TTRPC_UNIMPLEMENTED, "restoring from a checkpoint");
+	return 0;
+}
+
+static int set_runtime(struct container *c, struct err *e)
+{
+	const struct spec_options *o = &c->options;
+	bool ok = str_copy(&c->runtime,
+			   str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
+
+	c->root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, c->shim->ns);
+	c->systemd_cgroup = o->systemd_cgroup;
+	return ok && c->root ? 0 : err_nomem(e);
+}
+
+static int set_stdio(struct process *p, const struct create_request *r, struct err *e)
+{
+	bool ok = str_copy(&p->stdin_path, r->stdio[IO_STDIN]) &&
+		  str_copy(&p->stdout_path, r->stdio[IO_STDOUT]) &&
+		  str_copy(&p->stderr_path, r->stdio[IO_STDERR]);
+
+	p->terminal = r->terminal;
+	return ok ? 0 : err_nomem(e);
+}
+
+static int prepare_bundle(struct container *c, struct creation *cr, struct err *e)
+{
+	struct spec_error se;
+	int r;
+
+	cr->rootfs = str_printf("%s/rootfs", c->bundle);
+	cr->pid_file = str_printf("%s/init.pid", c->bundle);
+	if (!cr->rootfs || !cr->pid_file)
+		return err_nomem(e);
+	r = spec_load(c->bundle, &c->spec, &se);
+	if (r < 0)
+		return err_set(e, r == -ENOMEM ? TTRPC_RESOURCE_EXHAUSTED : TTRPC_INVALID_ARGUMENT,
+			       "%s", se.text);
+	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "mkdir %s", cr->rootfs);
+	cr->plan.rootfs = cr->rootfs;
+	return bundle_write_options(c->bundle, &c->options, e);
+}
+
+static void refuse(struct ttrpc_call *call, struct create_request *r, const struct err *e)
+{
+	spec_options_release(&r->options);
+	err_reply(call, e);
+}
+
+void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r)
+{
+	struct container *c;
+	struct creation *cr;
+	struct err e = ERR_INIT;
+	struct op *op;
+
+	if (check_request(s, r, &e) < 0) {
+		refuse(call, r, &e);
+		return;
+	}
+	c = container_new(s, r->id, r->bundle);
+	if (!c) {
+		err_nomem(&e);
+		refuse(call, r, &e);
+		return;
+	}
+	c->options = r->options;
+	c->init.starting = true; /* until containerd has been told of the creation */
+	op = op_new(sizeof(*cr), &c->init, call, begin);
+	if (!op) {
+		container_free(c);
+		return;
+	}
+	op->release = release;
+	cr = creation_of(op);
+	cr->request = *r;
+	cr->plan = (struct mount_plan){ .mounts = r->rootfs, .n = r->n_rootfs };
+	if (set_runtime(c, &op->err) < 0 || set_stdio(&c->init, r, &op->err) < 0 ||
+	    prepare_bundle(c, cr, &op->err) < 0) {
+		answer_failure(op);
+		return;
+	}
+	call->data = op;
+	call->cancel = on_cancel;
+	op_submit(op);
+}

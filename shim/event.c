@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event queue; see event.h. An event is packed completely when it happens,
+ * with the time at which it happened, so sending it later needs nothing but the
+ * connection. One is under way at a time: containerd serves the requests of a
+ * connection side by side, so a second one might overtake the first.
+ *
+ * There is no timeout on the answer. A containerd that is frozen will take the
+ * event when it thaws, and sending it twice would make it happen twice; one
+ * that has died closes the connection, and its successor has not seen it.
+ */
+#include "shim/event.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "events.pb-c.h"
+#include "forward.pb-c.h"
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/mount.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+#define SERVICE "containerd.services.events.ttrpc.v1.Events"
+#define RETRY_FIRST (10 * LOOP_MSEC)
+#define RETRY_SOON 8 /* attempts that double the wait; then the slow pace */
+#define RETRY_SLOW (60 * LOOP_SEC)
+/* What a TaskExit needs beside its two ids: numbers, names, topic, time stamps. */
+#define EXIT_OVERHEAD 320
+
+/* ---------------------------------------------------------- sending */
+
+static void send_first(struct event_queue *q);
+
+static void stop_watching_folder(struct event_queue *q)
+{
+	int fd = q->folder.fd;
+
+	watch_del(&q->folder);
+	closep(&fd);
+	q->folder.fd = -1;
+}
+
+static void on_folder(struct watch *w, uint32_t events)
+{
+	struct event_queue *q = container_of(w, struct event_queue, folder);
+	char buf[4096];
+
+	(void)events;
+	while (read(w->fd, buf, sizeof(buf)) > 0)
+		;
+	/* bind(2) comes before listen(2): give it a few close tries again. */
+	q->attempts = 0;
+	timer_arm_in(q->loop, &q->retry, RETRY_FIRST);
+}
+
+/* Best effort: without it there is still the slow pace. */
+static void watch_folder(struct event_queue *q)
+{
+	char *slash = strrchr(q->path, '/');
+	int fd, r;
+
+	if (q->folder.fd >= 0 || !slash || slash == q->path)
+		return;
+	fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (fd < 0)
+		return;
+	*slash = 0;
+	r = inotify_add_watch(fd, q->path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
+	*slash = '/';
+	if (r < 0 || watch_add(q->loop, &q->folder, fd, EPOLLIN, on_folder) < 0)
+		close(fd);
+}
+
+static void try_later(struct event_queue *q)
+{
+	watch_folder(q);
+	timer_arm_in(q->loop, &q->retry,
+		     q->attempts < RETRY_SOON ? RETRY_FIRST << q->attempts : RETRY_SLOW);
+	if (q->attempts < RETRY_SOON)
+		q->attempts++;
+}
+
+static void drop(struct event_queue *q, struct event *e)
+{
+	list_del(&e->link);
+	q->bytes -= e->size;
+	free(e);
+}
+
+static void on_sent(struct ttrpc_request *r, int code, const char *message,
+		    const uint8_t *reply, size_t reply_len)
+{
+	struct event_queue *q = container_of(r, struct event_queue, request);
+	struct event *first = list_first(&q->events, struct event, link);
+
+	(void)reply;
+	(void)reply_len;
+	assert(first);
+	if (code == TTRPC_UNAVAILABLE || code == TTRPC_CANCELLED) {
+		log_write(LOG_INFO, NULL, "containerd is away, events are kept: %s", message);
+		try_later(q);
+		return;
+	}
+	if (code != TTRPC_OK)
+		log_write(LOG_ERROR, NULL, "containerd refused an event: %s: %s",
+			  ttrpc_code_name(code), message);
+	q->attempts = 0;
+	stop_watching_folder(q);
+	drop(q, first);
+	if (!list_empty(&q->events))
+		send_first(q);
+	else if (q->emptied)
+		q->emptied(q);
+}
+
+static void send_first(struct event_queue *q)
+{
+	const struct ttrpc_metadata ns = { "containerd-namespace-ttrpc", q->ns };
+	struct event *first = list_first(&q->events, struct event, link);
+	int r;
+
+	if (!first || q->request.client || timer_is_armed(&q->retry))
+		return;
+	r = ttrpc_request_send(&q->client, &q->request, SERVICE, "Forward", &ns, 1, first->data,
+			       first->len, 0);
+	if (r == -EMSGSIZE) {
+		log_write(LOG_ERROR, NULL, "an event of %zu bytes is too large to be sent",
+			  first->len);
+		drop(q, first);
+		send_first(q);
+		return;
+	}
+	if (r < 0) {
+		if (q->attempts == 0)
+			log_write(LOG_INFO, NULL, "connect to %s: %s", q->path, err_strerror(-r));
+		try_later(q);
+	}
+}
+
+static void on_retry(struct timer *t)
+{
+	send_first(container_of(t, struct event_queue, retry));
+}
+
+/* --------------------------------------------------------- queueing */
+
+static void make_room(struct event_queue *q)
+{
+	struct event *e;
+
+	/* Not the first one, which may be under way. */
+	list_for_each(e, &q->events, link) {
+		if (q->bytes <= LIMIT_EVENT_BYTES)
+			return;
+		if (e->is_exit || e->link.prev == &q->events)
+			continue;
+		drop(q, e);
+		if (q->dropped++ == 0)
+			log_write(LOG_ERROR, NULL, "containerd has been away for so long that "
+						   "events other than exits are dropped");
+	}
+}
+
+static void enqueue(struct event_queue *q, struct event *e)
+{
+	if (!q->path) {
+		free(e);
+		return;
+	}
+	list_append(&q->events, &e->link);
+	q->bytes += e->size;
+	make_room(q);
+	send_first(q);
+}
+
+/* A TaskExit of full numbers and these ids fits into what event_reserve_exit() made. */
+static size_t pack(struct event_queue *q, const char *topic, const ProtobufCMessage *message,
+		   struct event **out, size_t room)
+{
+	Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Types__Envelope envelope = TYPES__ENVELOPE__INIT;
+	Forward__ForwardRequest request = FORWARD__FORWARD_REQUEST__INIT;
+	size_t inner = protobuf_c_message_get_packed_size(message), size;
+	uint8_t small[1024], *large = NULL;
+	struct timespec now;
+
+	if (inner > sizeof(small)) {
+		large = malloc(inner);
+		if (!large)
+			return 0;
+	}
+	any.type_url = (char *)message->descriptor->name;
+	any.value.data = large ? large : small;
+	any.value.len = protobuf_c_message_pack(message, any.value.data);
+	clock_gettime(CLOCK_REALTIME, &now);
+	time.seconds = now.tv_sec;
+	time.nanos = (int32_t)now.tv_nsec;
+	envelope.timestamp = &time;
+	envelope.namespace_ = (char *)q->ns;
+	envelope.topic = (char *)topic;
+	envelope.event = &any;
+	request.envelope = &envelope;
+
+	size = protobuf_c_message_get_packed_size(&request.base);
+	if (!*out) {
+		*out = malloc(sizeof(**out) + size);
+		room = size;
+	}
+	if (*out && size <= room)
+		(*out)->len = protobuf_c_message_pack(&request.base, (*out)->data);
+	free(large);
+	return *out && size <= room ? size : 0;
+}
+
+static void publish(struct event_queue *q, const char *topic, const ProtobufCMessage *message,
+		    const char *container_id)
+{
+	struct event *e = NULL;
+	size_t size = pack(q, topic, message, &e, 0);
+
+	if (size == 0) {
+		free(e);
+		log_write(LOG_ERROR, container_id, "out of memory: no event %s", topic);
+		return;
+	}
+	e->is_exit = false;
+	e->size = size;
+	enqueue(q, e);
+}
+
+struct event *event_reserve_exit(const struct event_queue *q, const char *container_id,
+				 const char *process_id)
+{
+	size_t size = EXIT_OVERHEAD + strlen(q->ns) + strlen(container_id) + strlen(process_id);
+	struct event *e = malloc(sizeof(*e) + size);
+
+	if (e)
+		*e = (struct event){ .is_exit = true, .size = size };
+	return e;
+}
+
+static const char *public_id(const struct process *p)
+{
+	return process_is_init(p) ? p->container->id : p->id;
+}
+
+void event_exit(struct event_queue *q, const struct process *p, struct event *memory)
+{
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Events__TaskExit m = EVENTS__TASK_EXIT__INIT;
+	size_t size;
+
+	at.seconds = p->exited_at.tv_sec;
+	at.nanos = (int32_t)p->exited_at.tv_nsec;
+	m.container_id = p->container->id;
+	m.id = (char *)public_id(p);
+	m.pid = (uint32_t)p->pid;
+	m.exit_status = (uint32_t)p->exit_status;
+	m.exited_at = &at;
+	size = pack(q, "/tasks/exit", &m.base, &memory, memory->size);
+	assert(size > 0);
+	(void)size;
+	enqueue(q, memory);
+}
+
+void event_create(struct event_queue *q, const struct container *c,
+		  const struct mount *rootfs, size_t n_rootfs, const char *checkpoint)
+{
+	Events__TaskCreate m = EVENTS__TASK_CREATE__INIT;
+	Events__TaskIO io = EVENTS__TASK_IO__INIT;
+	_cleanup_free_ Types__Mount *mounts = calloc(n_rootfs ? n_rootfs : 1, sizeof(*mounts));
+	_cleanup_free_ Types__Mount **list = calloc(n_rootfs ? n_rootfs : 1, sizeof(*list));
+
+	if (!mounts || !list)
+		n_rootfs = 0;
+	for (size_t i = 0; i < n_rootfs; i++) {
+		mounts[i] = (Types__Mount)TYPES__MOUNT__INIT;
+		mounts[i].type = (char *)rootfs[i].type;
+		mounts[i].source = (char *)rootfs[i].source;
+		mounts[i].target = (char *)rootfs[i].target;
+		mounts[i].n_options = rootfs[i].n_options;
+		mounts[i].options = (char **)rootfs[i].options;
+		list[i] = &mounts[i];
+	}
+	io.stdin = c->init.stdin_path;
+	io.stdout = c->init.stdout_path;
+	io.stderr = c->init.stderr_path;
+	io.terminal = c->init.terminal;
+	m.container_id = c->id;
+	m.bundle = c->bundle;
+	m.n_rootfs = n_rootfs;
+	m.rootfs = list;
+	m.io = &io;
+	m.checkpoint = (char *)checkpoint;
+	m.pid = (uint32_t)c->init.pid;
+	publish(q, "/tasks/create", &m.base, c->id);
+}
+
+void event_start(struct event_queue *q, const struct process *init)
+{
+	Events__TaskStart m = EVENTS__TASK_START__INIT;
+
+	m.container_id = init->container->id;
+	m.pid = (uint32_t)init->pid;
+	publish(q, "/tasks/start", &m.base, m.container_id);
+}
+
+void event_exec_added(struct event_queue *q, const struct process *exec)
+{
+	Events__TaskExecAdded m = EVENTS__TASK_EXEC_ADDED__INIT;
+
+	m.container_id = exec->container->id;
+	m.exec_id = exec->id;
+	publish(q, "/tasks/exec-added", &m.base, m.container_id);
+}
+
+void event_exec_started(struct event_queue *q, const struct process *exec)
+{
+	Events__TaskExecStarted m = EVENTS__TASK_EXEC_STARTED__INIT;
+
+	m.container_id = exec->container->id;
+	m.exec_id = exec->id;
+	m.pid = (uint32_t)exec->pid;
+	publish(q, "/tasks/exec-started", &m.base, m.container_id);
+}
+
+void event_delete(struct event_queue *q, const struct process *init)
+{
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Events__TaskDelete m = EVENTS__TASK_DELETE__INIT;
+
+	at.seconds = init->exited_at.tv_sec;
+	at.nanos = (int32_t)init->exited_at.tv_nsec;
+	m.container_id = init->container->id;
+	m.pid = (uint32_t)init->pid;
+	m.exit_status = (uint32_t)init->exit_status;
+	m.exited_at = &at;
+	publish(q, "/tasks/delete", &m.base, m.container_id);
+}
+
+/* ------------------------------------------------------------ queue */
+
+int event_queue_init(struct event_queue *q, struct loop *l, const char *ns, const char *address)
+{
+	*q = (struct event_queue){ .loop = l, .ns = ns, .folder = WATCH_INIT };
+	list_init(&q->events);
+	timer_init(&q->retry, on_retry);
+	ttrpc_request_init(&q->request, on_sent);
+	if (address && strncmp(address, "unix://", 7) == 0)
+		address += 7;
+	if (str_is_set(address) && !(q->path = strdup(address)))
+		return -ENOMEM;
+	ttrpc_client_init(&q->client, l, q->path);
+	return 0;
+}
+
+void event_queue_fini(struct event_queue *q)
+{
+	struct event *e;
+
+	timer_disarm(&q->retry);
+	stop_watching_folder(q);
+	ttrpc_request_cancel(&q->request);
+	ttrpc_client_close(&q->client);
+	list_for_each(e, &q->events, link)
+		drop(q, e);
+	free(q->path);
+	q->path = NULL;
+}
+
+bool event_queue_is_empty(const struct event_queue *q)
+{
+	return list_empty(&q->events);
+}

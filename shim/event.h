@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens to a container, told to containerd (contract 3.3, 3.4, 10): one
+ * event at a time, in order, each kept until it has been acknowledged. A
+ * containerd that is stopped is waited for; one that is gone is looked for when
+ * something happens to its socket, and once a minute.
+ *
+ * Memory is bounded (LIMIT_EVENT_BYTES): what is given up first is never an
+ * exit. An exit event's memory is made with its process, so that telling an
+ * exit cannot fail.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "ttrpc/ttrpc.h"
+
+struct container;
+struct process;
+struct mount;
+
+/* One event: a ForwardRequest, packed. */
+struct event {
+	struct list link;
+	bool is_exit;
+	size_t len, size;
+	uint8_t data[];
+};
+
+struct event_queue {
+	struct loop *loop;
+	const char *ns;
+	struct list events; /* oldest first; the first one may be under way */
+	size_t bytes;
+	unsigned long dropped;
+	struct ttrpc_client client;
+	struct ttrpc_request request;
+	char *path;          /* of containerd's ttrpc socket; NULL: nobody to tell */
+	struct watch folder; /* inotify(7) on the socket's folder, while it is away */
+	struct timer retry;
+	unsigned attempts;   /* in a row that failed */
+	/* The queue has become empty; may be NULL. */
+	void (*emptied)(struct event_queue *q);
+};
+
+/* @address: containerd's ttrpc socket (TTRPC_ADDRESS), may be NULL. */
+int event_queue_init(struct event_queue *q, struct loop *l, const char *ns,
+		     const char *address);
+/* Drops what is left. */
+void event_queue_fini(struct event_queue *q);
+bool event_queue_is_empty(const struct event_queue *q);
+
+/*
+ * Memory for the exit event of a process of these ids; NULL: out of memory. It
+ * is handed to event_exit(), or freed with free().
+ */
+struct event *event_reserve_exit(const struct event_queue *q, const char *container_id,
+				 const char *process_id);
+
+/* These queue an event. Out of memory loses it, with a line in the log. */
+void event_create(struct event_queue *q, const struct container *c,
+		  const struct mount *rootfs, size_t n_rootfs, const char *checkpoint);
+void event_start(struct event_queue *q, const struct process *init);
+void event_exec_added(struct event_queue *q, const struct process *exec);
+void event_exec_started(struct event_queue *q, const struct process *exec);
+void event_delete(struct event_queue *q, const struct process *init);
+/* Takes @memory; cannot fail. */
+void event_exit(struct event_queue *q, const struct process *p, struct event *memory);

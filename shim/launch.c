@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start: "runc start" for an init, "runc exec" for an exec. An exit that comes
+ * meanwhile is told after the start (process_settle()), and before the answer:
+ * who learns that a start failed because the container died finds it stopped.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/op.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+struct launch {
+	struct op op;
+	char *pid_file;
+};
+
+static struct launch *launch_of(struct op *op)
+{
+	return container_of(op, struct launch, op);
+}
+
+static void release(struct op *op)
+{
+	free(launch_of(op)->pid_file);
+}
+
+static void fail(struct op *op)
+{
+	struct process *p = op->process;
+
+	log_write(LOG_INFO, p->container->id, "start \"%s\": %s", p->id, op->err.text);
+	process_settle(p, false);
+	op_fail(op);
+}
+
+/* ---------------------------------------------------------------- init */
+
+static void on_init_started(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct process *p = op->process;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "OCI runtime start failed", &op->err);
+		fail(op);
+		return;
+	}
+	p->state = PROC_RUNNING;
+	event_start(&p->container->shim->events, p);
+	process_settle(p, true);
+	service_reply_started(op->call, p);
+	op_done(op);
+}
+
+static void start_init(struct op *op)
+{
+	struct process *p = op->process;
+	struct container *c = p->container;
+	const char *args[] = { "start", c->id, NULL };
+	const struct runtime_call call = { "start", args, NULL, -1, false };
+
+	p->starting = true;
+	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
+			&op->err) < 0) {
+		err_prefix(&op->err, "OCI runtime start failed");
+		fail(op);
+	}
+}
+
+/* ---------------------------------------------------------------- exec */
+
+/* The exec stays created, without anything of this try; its waiters are let go. */
+static void fail_exec(struct op *op)
+{
+	struct process *p = op->process;
+
+	io_close(&p->io);
+	if (launch_of(op)->pid_file)
+		unlink(launch_of(op)->pid_file);
+	child_signal(&p->child, SIGKILL);
+	child_forget(&p->child);
+	p->exit_seen = false;
+	p->exit_status = 0;
+	p->exited_at = (struct timespec){ .tv_sec = TIME_ZERO };
+	p->pid = 0;
+	process_release_waiters(p);
+	fail(op);
+}
+
+static void on_exec_connected(struct io *io, struct err *failure)
+{
+	struct process *p = container_of(io, struct process, io);
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (failure) {
+		op->err = *failure;
+		err_prefix(&op->err, "failed to start io pipe copy");
+		fail_exec(op);
+		return;
+	}
+	p->state = PROC_RUNNING;
+	free(p->document);
+	p->document = NULL;
+	event_exec_started(&p->container->shim->events, p);
+	process_settle(p, true);
+	service_reply_started(op->call, p);
+	op_done(op);
+}
+
+static void on_exec_started(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct process *p = op->process;
+	const char *pid_file = launch_of(op)->pid_file;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "OCI runtime exec failed", &op->err);
+		fail_exec(op);
+		return;
+	}
+	/* Now, while no orphan is swept: it may have ended already. */
+	if (process_adopt(p, pid_file, &op->err) < 0) {
+		err_prefix(&op->err, "failed to retrieve OCI runtime exec pid");
+		fail_exec(op);
+		return;
+	}
+	unlink(pid_file);
+	io_connect(&p->io, p->container->shim->limits.fifo_ns, on_exec_connected);
+}
+
+/* The process document in a file in memory: nothing to clean up, nothing to fill. */
+static int open_document(const struct process *p, struct err *e)
+{
+	int fd = memfd_open("process.json"), r;
+
+	if (fd < 0)
+		return err_sys(e, -fd, "make a file for the process document");
+	r = write_all(fd, p->document, p->document_len);
+	if (r < 0) {
+		close(fd);
+		return err_sys(e, -r, "write the process document");
+	}
+	return fd;
+}
+
+static int run_exec(struct op *op)
+{
+	struct process *p = op->process;
+	struct container *c = p->container;
+	struct launch *la = launch_of(op);
+	const char *const names[IO_STREAMS] = { p->stdin_path, p->stdout_path, p->stderr_path };
+	_cleanup_close_ int document = open_document(p, &op->err);
+
+	if (document < 0)
+		return document;
+	la->pid_file = str_printf("%s/exec-%s.pid", c->bundle, p->id);
+	if (!la->pid_file)
+		return err_nomem(&op->err);
+	if (io_open(&p->io, names, c->options.io_uid, c->options.io_gid, &op->err) < 0)
+		return err_prefix(&op->err, "failed to create init process I/O");
+
+	const char *args[] = { "exec", "--process", RUNTIME_DOCUMENT, "--detach", "--pid-file",
+			       la->pid_file, c->id, NULL };
+	const struct runtime_call call = { "exec", args, p->io.child, document, true };
+
+	unlink(la->pid_file);
+	if (runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,
+			&op->err) < 0)
+		return err_prefix(&op->err, "OCI runtime exec failed");
+	io_spawned(&p->io);
+	return 0;
+}
+
+static void start_exec(struct op *op)
+{
+	struct process *p = op->process;
+	struct container *c = p->container;
+
+	if (c->init_dead) {
+		err_set(&op->err, TTRPC_FAILED_PRECONDITION,
+			"container %s init process is not running", c->id);
+		op_fail(op);
+		return;
+	}
+	p->starting = true;
+	c->n_live_execs++;
+	if (run_exec(op) < 0)
+		fail_exec(op);
+}
+
+/* ------------------------------------------------------------- request */
+
+static void begin(struct op *op)
+{
+	struct process *p = op->process;
+	bool exec = !process_is_init(p);
+
+	if (state_check(VERB_START, exec, p->state, &op->err) < 0)
+		op_fail(op);
+	else if (exec)
+		start_exec(op);
+	else
+		start_init(op);
+}
+
+void launch_begin(struct process *p, struct ttrpc_call *call)
+{
+	struct op *op = op_new(sizeof(struct launch), p, call, begin);
+
+	if (!op)
+		return;
+	op->release = release;
+	op_submit(op);
+}

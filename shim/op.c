@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The FIFO of operations of each process; see op.h. */
+#include "shim/op.h"
+
+#include <stdlib.h>
+
+#include "shim/shim.h"
+
+struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
+		  void (*begin)(struct op *op))
+{
+	struct op *op = calloc(1, size);
+
+	if (!op) {
+		struct err e;
+
+		err_nomem(&e);
+		err_reply(call, &e);
+		return NULL;
+	}
+	op->process = p;
+	op->call = call;
+	op->begin = begin;
+	command_init(&op->command, &p->container->shim->reaper, NULL);
+	list_append(&p->ops, &op->link);
+	return op;
+}
+
+void op_submit(struct op *op)
+{
+	if (op->process->ops.next == &op->link)
+		op->begin(op);
+}
+
+static void op_free(struct op *op)
+{
+	list_del(&op->link);
+	command_release(&op->command);
+	if (op->release)
+		op->release(op);
+	free(op);
+}
+
+void op_done(struct op *op)
+{
+	struct process *p = op->process;
+
+	op_free(op);
+	/* From the loop, not from here: a long queue must not become a deep stack. */
+	if (!list_empty(&p->ops))
+		work_queue(&p->container->shim->loop, &p->next_op);
+}
+
+void op_fail(struct op *op)
+{
+	err_reply(op->call, &op->err);
+	op_done(op);
+}
+
+void op_abort_all(struct process *p)
+{
+	struct op *op;
+
+	work_cancel(&p->next_op);
+	list_for_each(op, &p->ops, link) {
+		if (op->call)
+			ttrpc_call_fail(op->call, TTRPC_NOT_FOUND,
+					"container not created: not found");
+		op_free(op);
+	}
+}
+
+struct command *op_command(struct op *op, void (*done)(struct command *))
+{
+	command_release(&op->command);
+	command_init(&op->command, op->command.reaper, done);
+	return &op->command;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An operation: a call whose answer takes runtime commands, and so time. Each
+ * process has one FIFO of them, and the first one is under way: that orders
+ * what concerns one process, and nothing else waits.
+ *
+ * An op is embedded first in a larger struct, made by op_new(), and ends in
+ * op_done() or op_fail(), which answer the call and let the next one begin.
+ */
+#pragma once
+
+#include "shim/command.h"
+
+struct process;
+
+struct op {
+	struct list link; /* on process->ops */
+	struct process *process;
+	struct ttrpc_call *call; /* owed an answer */
+	struct command command;
+	struct err err;
+	/* It is this op's turn. */
+	void (*begin)(struct op *op);
+	/* Releases what the larger struct owns beyond this one; may be NULL. */
+	void (*release)(struct op *op);
+};
+
+/*
+ * Queues an op of @size bytes, zeroed beyond struct op, for @p. It begins from
+ * the loop, or at once if it is the only one. Out of memory answers the call and
+ * returns NULL.
+ */
+struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
+		  void (*begin)(struct op *op));
+/* Begins it if it is the first; the caller has set up the larger struct. */
+void op_submit(struct op *op);
+
+/* Ends an op whose call has been answered; frees it; the next one may begin. */
+void op_done(struct op *op);
+/* Answers with op->err and ends. */
+void op_fail(struct op *op);
+
+/* Ends all ops of a process that is going away, answering NotFound. */
+void op_abort_all(struct process *p);
+
+/* Makes op->command ready for one more command, which calls @done. */
+struct command *op_command(struct op *op, void (*done)(struct command *));
+
+static inline struct op *op_of(struct command *c)
+{
+	return container_of(c, struct op, command);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that carry options, turned into struct spec_options; see options.h. */
+#include "shim/options.h"
+
+#include <string.h>
+
+#include "google/protobuf/any.pb-c.h"
+#include "linux_runc.pb-c.h"
+#include "runc_options.pb-c.h"
+#include "runtimeoptions.pb-c.h"
+#include "shim/util.h"
+
+static int from_runc(const ProtobufCMessage *message, struct spec_options *out, struct err *e)
+{
+	const Runc__Options *m = (const void *)message;
+
+	out->no_pivot_root = m->no_pivot_root;
+	out->no_new_keyring = m->no_new_keyring;
+	out->systemd_cgroup = m->systemd_cgroup;
+	out->io_uid = m->io_uid;
+	out->io_gid = m->io_gid;
+	out->task_api_version = m->task_api_version;
+	if (!str_copy(&out->shim_cgroup, m->shim_cgroup) ||
+	    !str_copy(&out->binary_name, m->binary_name) || !str_copy(&out->root, m->root) ||
+	    !str_copy(&out->criu_path, m->criu_path) ||
+	    !str_copy(&out->criu_image_path, m->criu_image_path) ||
+	    !str_copy(&out->criu_work_path, m->criu_work_path) ||
+	    !str_copy(&out->task_api_address, m->task_api_address))
+		return err_nomem(e);
+	return 0;
+}
+
+static int from_linux_runc(const ProtobufCMessage *message, struct spec_options *out,
+			   struct err *e)
+{
+	const LinuxRunc__CreateOptions *m = (const void *)message;
+
+	out->no_pivot_root = m->no_pivot_root;
+	out->no_new_keyring = m->no_new_keyring;
+	out->io_uid = m->io_uid;
+	out->io_gid = m->io_gid;
+	if (!str_copy(&out->shim_cgroup, m->shim_cgroup) ||
+	    !str_copy(&out->criu_image_path, m->criu_image_path) ||
+	    !str_copy(&out->criu_work_path, m->criu_work_path))
+		return err_nomem(e);
+	return 0;
+}
+
+static int from_runtimeoptions(const ProtobufCMessage *message, struct spec_options *out,
+			       struct err *e)
+{
+	const Runtimeoptions__Options *m = (const void *)message;
+
+	(void)out;
+	if (str_is_set(m->config_path))
+		return err_set(e, TTRPC_UNIMPLEMENTED, "options from the file %s",
+			       m->config_path);
+	if (m->config_body.len > 0)
+		return err_set(e, TTRPC_UNIMPLEMENTED, "options in TOML");
+	return 0;
+}
+
+static const struct {
+	const ProtobufCMessageDescriptor *descriptor;
+	int (*convert)(const ProtobufCMessage *m, struct spec_options *out, struct err *e);
+} kinds[] = {
+	{ &runc__options__descriptor, from_runc },
+	{ &linux_runc__create_options__descriptor, from_linux_runc },
+	{ &runtimeoptions__options__descriptor, from_runtimeoptions },
+};
+
+int options_decode(const char *type_url, const uint8_t *value, size_t len,
+		   struct spec_options *out, struct err *e)
+{
+	const char *slash, *name;
+
+	*out = (struct spec_options)SPEC_OPTIONS_INIT;
+	if (!str_is_set(type_url) || len == 0)
+		return 0;
+	slash = strrchr(type_url, '/');
+	name = slash ? slash + 1 : type_url;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ProtobufCMessage *m;
+		int r;
+
+		if (strcmp(kinds[i].descriptor->name, name) != 0)
+			continue;
+		m = protobuf_c_message_unpack(kinds[i].descriptor, NULL, len, value);
+		if (!m)
+			return err_set(e, TTRPC_INVALID_ARGUMENT, "the options are no valid %s",
+				       name);
+		r = kinds[i].convert(m, out, e);
+		protobuf_c_message_free_unpacked(m, NULL);
+		return r;
+	}
+	return err_set(e, TTRPC_INVALID_ARGUMENT, "options of the unknown type \"%s\"", type_url);
+}
+
+int options_decode_any(const uint8_t *any, size_t len, struct spec_options *out, struct err *e)
+{
+	Google__Protobuf__Any *m;
+	int r;
+
+	*out = (struct spec_options)SPEC_OPTIONS_INIT;
+	m = (void *)protobuf_c_message_unpack(&google__protobuf__any__descriptor, NULL, len, any);
+	if (!m)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "the options are no google.protobuf.Any");
+	r = options_decode(m->type_url, m->value.data, m->value.len, out, e);
+	protobuf_c_message_free_unpacked(&m->base, NULL);
+	return r;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes of a container and the way they end: an exit is noticed here
+ * (on_exit_seen), waits for the Start that it overtook and, if it is the init's,
+ * for the execs that die with it; then waiters are answered and containerd is
+ * told. Nothing on that way allocates, so nothing on it can fail.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "shim/bundle.h"
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/op.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+static void on_next_op(struct work *w)
+{
+	struct process *p = container_of(w, struct process, next_op);
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (op)
+		op->begin(op);
+}
+
+int process_init(struct process *p, struct container *c, const char *id)
+{
+	*p = (struct process){
+		.container = c,
+		.state = PROC_CREATED,
+		.child = CHILD_INIT,
+		.exited_at = { .tv_sec = TIME_ZERO },
+	};
+	list_init(&p->link);
+	list_init(&p->waiters);
+	list_init(&p->ops);
+	work_init(&p->next_op, on_next_op);
+	io_init(&p->io, &c->shim->loop, c->id);
+	p->id = strdup(id);
+	p->exit_event = event_reserve_exit(&c->shim->events, c->id, *id ? id : c->id);
+	return p->id && p->exit_event ? 0 : -ENOMEM;
+}
+
+void process_fini(struct process *p)
+{
+	op_abort_all(p);
+	process_release_waiters(p);
+	io_close(&p->io);
+	child_forget(&p->child);
+	list_del(&p->link);
+	free(p->exit_event);
+	free(p->id);
+	free(p->stdin_path);
+	free(p->stdout_path);
+	free(p->stderr_path);
+	free(p->document);
+}
+
+bool process_is_init(const struct process *p)
+{
+	return p == &p->container->init;
+}
+
+void process_release_waiters(struct process *p)
+{
+	struct ttrpc_call *call;
+
+	list_for_each(call, &p->waiters, link) {
+		list_del(&call->link);
+		service_reply_waited(call, p);
+	}
+}
+
+/* ---------------------------------------------------------------- exit */
+
+static void finish_exit(struct process *p)
+{
+	struct container *c = p->container;
+
+	p->exit_seen = false;
+	p->state = PROC_STOPPED;
+	if (process_is_init(p)) {
+		const struct exit_record r = { p->pid, p->exit_status, p->exited_at };
+
+		bundle_write_exit(c->bundle, &r);
+	}
+	io_process_ended(&p->io);
+	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id, p->pid,
+		  p->exit_status);
+	process_release_waiters(p);
+	event_exit(&c->shim->events, p, TAKE(p->exit_event));
+	serve_reconsider(c->shim);
+	if (p->gone)
+		p->gone(p);
+}
+
+static void kill_remains(struct container *c)
+{
+	int r;
+
+	/* The kernel has done it for a pid namespace of its own. */
+	if (c->spec.private_pid_ns)
+		return;
+	r = cgroup_kill(&c->cgroup, SIGKILL);
+	if (r < 0)
+		log_write(LOG_WARN, c->id, "failed to kill init's children: %s",
+			  err_strerror(-r));
+}
+
+/* The last exec has gone, or their time is up. */
+static void finish_init(struct container *c)
+{
+	timer_disarm(&c->exec_drain);
+	finish_exit(&c->init);
+}
+
+/* A runtime that is starting something in a dead container only has to notice. */
+static void hurry(struct process *p)
+{
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (p->starting && op)
+		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS / 1000);
+}
+
+static void on_init_exit(struct container *c)
+{
+	struct process *exec;
+
+	c->init_dead = true;
+	kill_remains(c);
+	if (c->n_live_execs == 0) {
+		finish_init(c);
+		return;
+	}
+	list_for_each(exec, &c->execs, link)
+		hurry(exec);
+	timer_arm_in(&c->shim->loop, &c->exec_drain, c->shim->limits.exec_drain_ns);
+}
+
+void process_give_up_execs(struct timer *t)
+{
+	struct container *c = container_of(t, struct container, exec_drain);
+
+	log_write(LOG_WARN, c->id, "%u processes of a dead container are still there",
+		  c->n_live_execs);
+	finish_init(c);
+}
+
+static void exec_gone(struct container *c)
+{
+	assert(c->n_live_execs > 0);
+	c->n_live_execs--;
+	/* Not if its time was up, and the init's exit is told already. */
+	if (c->n_live_execs == 0 && timer_is_armed(&c->exec_drain))
+		finish_init(c);
+}
+
+static void process_exited(struct process *p)
+{
+	if (process_is_init(p)) {
+		on_init_exit(p->container);
+		return;
+	}
+	finish_exit(p);
+	exec_gone(p->container);
+}
+
+static void on_exit_seen(struct child *child)
+{
+	struct process *p = container_of(child, struct process, child);
+
+	p->exit_status = child->status;
+	p->exited_at = child->exited_at;
+	p->exit_seen = true;
+	/* Start first: containerd expects its event before that of the exit. */
+	if (!p->starting) {
+		process_exited(p);
+		return;
+	}
+	hurry(p);
+}
+
+int process_adopt(struct process *p, const char *pid_file, struct err *e)
+{
+	pid_t pid;
+	int r = bundle_read_pid(pid_file, &pid, e);
+
+	if (r < 0)
+		return r;
+	r = child_watch(&p->container->shim->reaper, &p->child, pid, on_exit_seen);
+	if (r == -ECHILD || r == -ESRCH)
+		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is no child of "
+			       "this shim", pid_file, pid);
+	if (r < 0)
+		return err_sys(e, -r, "watch process %d", pid);
+	p->pid = pid;
+	return 0;
+}
+
+void process_settle(struct process *p, bool started)
+{
+	struct container *c = p->container;
+
+	p->starting = false;
+	if (p->exit_seen)
+		process_exited(p);
+	else if (!started && !process_is_init(p))
+		exec_gone(c);
+}
+
+int process_signal(struct process *p, int signo, struct err *e)
+{
+	int r = child_signal(&p->child, signo);
+
+	if (r == -ESRCH)
+		return err_set(e, TTRPC_NOT_FOUND, "process already finished");
+	if (r < 0)
+		return err_sys(e, -r, "unknown error after kill");
+	return 0;
+}

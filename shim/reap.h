@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of processes: children we started (runtime commands, helpers) and
+ * those that became ours as their subreaper (a container's init, an exec).
+ *
+ * A zombie is the kernel's own cache of an early exit: while a runtime command
+ * that may leave us a process is under way, no unknown pid is reaped. When it
+ * has ended, its pid file names the process, which is watched through a pidfd:
+ * if it is dead already, the pidfd is readable at once and waitid(2) gives its
+ * true status. Since only we can reap it, its pid cannot be reused before.
+ *
+ * Only reap.c waits.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "ttrpc/loop.h"
+
+struct reaper {
+	struct loop *loop;
+	struct list children; /* struct child: watched, not yet reported */
+	unsigned n_births;    /* commands under way that may leave a process to us */
+	struct work sweep;
+};
+
+struct child {
+	struct list link;
+	struct reaper *reaper;
+	pid_t pid;
+	struct watch watch; /* its pidfd, which is ours */
+	/* From its end on: */
+	bool exited;
+	int status; /* the exit code, or 128 + the signal that killed it */
+	int signal; /* 0: it exited by itself */
+	struct timespec exited_at; /* CLOCK_REALTIME */
+	void (*done)(struct child *c);
+};
+
+#define CHILD_INIT { .watch = WATCH_INIT }
+
+void reaper_init(struct reaper *r, struct loop *l);
+void reaper_fini(struct reaper *r);
+
+/* To be called on SIGCHLD: reaps orphans, unless a birth is under way. */
+void reaper_sweep(struct reaper *r);
+
+/*
+ * From the start of a command that may leave us a process until that one is
+ * watched, or will never be.
+ */
+void reaper_birth_begin(struct reaper *r);
+void reaper_birth_end(struct reaper *r);
+
+/*
+ * Watches @pid; done() is called once, from the loop, when it has ended and is
+ * reaped. -ECHILD or -ESRCH: it is no child of ours (@c stays as it was).
+ */
+int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *));
+
+/* Stops watching; done() is not called. The sweep reaps it some day. */
+void child_forget(struct child *c);
+
+/* Alive, or not yet reaped: safe to signal. */
+bool child_is_watched(const struct child *c);
+
+/* pidfd_send_signal(2): 0, -ESRCH if it has ended, -EINVAL for no such signal. */
+int child_signal(const struct child *c, int signo);
+
+/*
+ * For programs without a loop ("delete", "-info"): waits until @pid has ended,
+ * at most @timeout_ms. Returns its status as in struct child, or -ETIME.
+ */
+int reap_wait(pid_t pid, int timeout_ms);
+
+/* 0, or -ENOSYS on a kernel that has no pidfd_open(2) (before 5.3). */
+int reap_supported(void);

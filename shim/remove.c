@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Delete: waits for the output to end, for a bounded time; for an init then
+ * runs "runc delete" and unmounts the rootfs. A container that was created but
+ * never started is killed first, so that its exit is told before its end and
+ * every runtime agrees to delete it. Whatever fails leaves the container, and
+ * Delete may be tried again.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/mount.h"
+#include "shim/op.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+/* A process that was sent SIGKILL has this long to go. */
+#define DEATH_TIMEOUT (10 * LOOP_SEC)
+
+struct removal {
+	struct op op;
+	struct timer death;
+	char *rootfs;
+};
+
+static struct removal *removal_of(struct op *op)
+{
+	return container_of(op, struct removal, op);
+}
+
+static void release(struct op *op)
+{
+	timer_disarm(&removal_of(op)->death);
+	op->process->gone = NULL;
+	free(removal_of(op)->rootfs);
+}
+
+/* ---------------------------------------------------------------- init */
+
+static void finish(struct op *op)
+{
+	struct container *c = op->process->container;
+
+	c->init.state = PROC_DELETED;
+	event_delete(&c->shim->events, &c->init);
+	service_reply_deleted(op->call, &c->init);
+	op->call = NULL;
+	container_free(c);
+}
+
+static void on_unmounted(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (!command_succeeded(cmd)) {
+		command_describe(cmd, &op->err);
+		err_prefix(&op->err, "failed rootfs umount");
+		op_fail(op);
+		return;
+	}
+	op->process->container->mounted = false;
+	finish(op);
+}
+
+static void unmount_rootfs(struct op *op)
+{
+	struct removal *rm = removal_of(op);
+	struct container *c = op->process->container;
+	int r;
+
+	io_close(&c->init.io);
+	if (!c->mounted) {
+		finish(op);
+		return;
+	}
+	rm->rootfs = str_printf("%s/rootfs", c->bundle);
+	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", mount_undo,
+				      rm->rootfs, c->shim->limits.mount_s) : -ENOMEM;
+	if (r < 0) {
+		err_sys(&op->err, -r, "failed rootfs umount");
+		op_fail(op);
+	}
+}
+
+static void on_runtime_deleted(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "failed to delete task", &op->err);
+		/* Somebody else has deleted it: that is what was asked for. */
+		if (!strstr(op->err.text, "does not exist")) {
+			op_fail(op);
+			return;
+		}
+	}
+	unmount_rootfs(op);
+}
+
+static void run_delete(struct op *op)
+{
+	struct container *c = op->process->container;
+	const char *args[] = { "delete", c->id, NULL };
+	const struct runtime_call call = { "delete", args, NULL, -1, false };
+
+	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
+			c->shim->limits.runtime_s, &op->err) < 0) {
+		err_prefix(&op->err, "failed to delete task");
+		op_fail(op);
+	}
+}
+
+static void on_init_drained(struct io *io, bool complete)
+{
+	struct container *c = container_of(io, struct container, init.io);
+	struct op *op = list_first(&c->init.ops, struct op, link);
+
+	if (!complete)
+		log_write(LOG_WARN, c->id, "something still holds the output of the dead "
+					   "container open: not waited for any longer");
+	run_delete(op);
+}
+
+static void drain_init(struct op *op)
+{
+	struct container *c = op->process->container;
+
+	io_drain(&c->init.io, c->shim->limits.drain_ns, on_init_drained);
+}
+
+static void on_gone(struct process *p)
+{
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	p->gone = NULL;
+	timer_disarm(&removal_of(op)->death);
+	drain_init(op);
+}
+
+static void on_death_timeout(struct timer *t)
+{
+	struct op *op = &container_of(t, struct removal, death)->op;
+
+	op->process->gone = NULL;
+	err_set(&op->err, TTRPC_DEADLINE_EXCEEDED,
+		"failed to delete task: process %d does not die of SIGKILL", op->process->pid);
+	op_fail(op);
+}
+
+static void remove_init(struct op *op)
+{
+	struct process *p = op->process;
+
+	if (!child_is_watched(&p->child) && !p->exit_seen) {
+		drain_init(op);
+		return;
+	}
+	p->gone = on_gone;
+	timer_arm_in(&p->container->shim->loop, &removal_of(op)->death, DEATH_TIMEOUT);
+	child_signal(&p->child, SIGKILL);
+}
+
+/* ---------------------------------------------------------------- exec */
+
+static void on_exec_drained(struct io *io, bool complete)
+{
+	struct process *p = container_of(io, struct process, io);
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (!complete)
+		log_write(LOG_WARN, p->container->id, "something still holds the output of "
+			  "exec \"%s\" open: not waited for any longer", p->id);
+	io_close(&p->io);
+	p->state = PROC_DELETED;
+	service_reply_deleted(op->call, p);
+	op->call = NULL;
+	p->container->n_execs--;
+	process_fini(p);
+	free(p);
+}
+
+/* ------------------------------------------------------------- request */
+
+static void begin(struct op *op)
+{
+	struct process *p = op->process;
+	bool exec = !process_is_init(p);
+
+	if (state_check(VERB_DELETE, exec, p->state, &op->err) < 0)
+		op_fail(op);
+	else if (exec)
+		io_drain(&p->io, p->container->shim->limits.drain_ns, on_exec_drained);
+	else
+		remove_init(op);
+}
+
+void remove_begin(struct process *p, struct ttrpc_call *call)
+{
+	struct op *op = op_new(sizeof(struct removal), p, call, begin);
+
+	if (!op)
+		return;
+	timer_init(&removal_of(op)->death, on_death_timeout);
+	op->release = release;
+	op_submit(op);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The OCI runtime, runc or one with its command line: how it is called
+ * (contract 4.1) and what it says when it fails (contract 9). Its log goes to a
+ * file in memory that is this call's own, so no older failure is ever blamed.
+ */
+#pragma once
+
+#include "shim/command.h"
+
+struct container;
+
+#define RUNTIME_DEFAULT "runc"
+#define RUNTIME_ROOT "/run/containerd/runc"
+
+struct runtime_call {
+	const char *verb;        /* "create": for texts */
+	const char *const *args; /* what follows the global flags; ends with NULL */
+	const int *stdio;        /* 3 descriptors; NULL: none, output is captured */
+	int document;            /* becomes RUNTIME_DOCUMENT; -1: none */
+	bool birth;              /* leaves us a process */
+};
+
+/* The path under which the runtime finds the document that it was given. */
+#define RUNTIME_DOCUMENT "/proc/self/fd/4"
+
+/*
+ * Starts the runtime of @c in its bundle; @cmd is prepared by command_init().
+ * The error is complete, but for the prefix.
+ */
+int runtime_run(struct command *cmd, const struct container *c, const struct runtime_call *call,
+		unsigned timeout_s, struct err *e);
+
+/*
+ * Why @cmd, which did not succeed, failed: "PREFIX: " and the runtime's own last
+ * error, or else how it ended and what it printed.
+ */
+void runtime_failure(const struct command *cmd, const char *prefix, struct err *e);

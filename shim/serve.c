@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: sets up what one shim needs, runs the loop, and decides when to
+ * leave. It leaves after Shutdown; when nobody needs it, neither a container nor
+ * a connection; and on SIGTERM as soon as no container runs. Whichever it is,
+ * the socket goes first, so that nobody calls a shim that is going.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include "shim/flags.h"
+#include "shim/log.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+/* --------------------------------------------------------------- leaving */
+
+static bool is_busy(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (child_is_watched(&c->init.child) || !list_empty(&c->init.ops) ||
+		    c->n_live_execs > 0)
+			return true;
+	return false;
+}
+
+static void go(struct shim *s)
+{
+	if (s->going)
+		return;
+	s->going = true;
+	socket_unlink(&s->socket);
+	ttrpc_server_stop_listening(&s->server);
+	timer_arm_in(&s->loop, &s->lease, LIMIT_GOODBYE_MS * LOOP_MSEC);
+}
+
+static void reconsider(struct work *w)
+{
+	struct shim *s = container_of(w, struct shim, reconsider);
+	uint64_t lease = s->limits.lease_ns;
+
+	if (s->leaving && !is_busy(s))
+		go(s);
+	if (s->going) {
+		if (event_queue_is_empty(&s->events))
+			loop_stop(&s->loop, 0);
+		return;
+	}
+	if (s->n_containers > 0 || s->server.n_conns > 0) {
+		timer_disarm(&s->lease);
+		return;
+	}
+	/* What containerd has not been told keeps us longer, but not for ever. */
+	if (!event_queue_is_empty(&s->events) && lease < LIMIT_LEASE_EVENTS_MS * LOOP_MSEC)
+		lease = LIMIT_LEASE_EVENTS_MS * LOOP_MSEC;
+	timer_arm_in(&s->loop, &s->lease, lease);
+}
+
+void serve_reconsider(struct shim *s)
+{
+	work_queue(&s->loop, &s->reconsider);
+}
+
+void serve_shutdown(struct shim *s)
+{
+	if (s->n_containers > 0)
+		return;
+	go(s);
+	serve_reconsider(s);
+}
+
+static void on_lease(struct timer *t)
+{
+	struct shim *s = container_of(t, struct shim, lease);
+
+	if (s->going) {
+		log_write(LOG_ERROR, NULL, "the last events could not be delivered");
+		loop_stop(&s->loop, 1);
+		return;
+	}
+	log_write(LOG_INFO, NULL, "neither a container nor a connection: leaving");
+	go(s);
+	loop_stop(&s->loop, 0);
+}
+
+/* ---------------------------------------------------------------- hooks */
+
+static void on_conns_changed(struct ttrpc_server *server)
+{
+	serve_reconsider(server->data);
+}
+
+static void on_server_log(struct ttrpc_server *server, const char *text)
+{
+	(void)server;
+	log_write(LOG_WARN, NULL, "%s", text);
+}
+
+static void on_events_sent(struct event_queue *q)
+{
+	serve_reconsider(container_of(q, struct shim, events));
+}
+
+static void dump_container(struct container *c)
+{
+	struct process *p;
+
+	log_write(LOG_INFO, c->id, "init: %s, pid %d%s", state_name(c->init.state),
+		  c->init.pid, list_empty(&c->init.ops) ? "" : ", busy");
+	list_for_each(p, &c->execs, link)
+		log_write(LOG_INFO, c->id, "exec %s: %s, pid %d%s", p->id, state_name(p->state),
+			  p->pid, list_empty(&p->ops) ? "" : ", busy");
+}
+
+/* What the Go shim's SIGUSR1 is for: what is everybody doing? */
+static void dump(struct shim *s)
+{
+	struct container *c;
+
+	log_write(LOG_INFO, NULL, "=== BEGIN: %u containers, %u connections, %u calls, "
+		  "%zu bytes of events ===", s->n_containers, s->server.n_conns,
+		  s->server.n_calls, s->events.bytes);
+	list_for_each(c, &s->containers, link)
+		dump_container(c);
+	log_write(LOG_INFO, NULL, "=== END ===");
+}
+
+static void on_signal(struct sigwatch *w, int signo)
+{
+	struct shim *s = container_of(w, struct shim, signals);
+
+	switch (signo) {
+	case SIGCHLD:
+		reaper_sweep(&s->reaper);
+		break;
+	case SIGUSR1:
+		dump(s);
+		break;
+	default:
+		log_write(LOG_INFO, NULL, "%s: leaving when no container runs",
+			  strsignal(signo));
+		s->leaving = true;
+		serve_reconsider(s);
+	}
+}
+
+/* ---------------------------------------------------------------- set-up */
+
+/*
+ * The log is a FIFO in the bundle. Opened for both directions it is never
+ * without reader, and opening it does not block; a full one loses lines.
+ */
+static void open_log(struct shim *s, const struct flags *f)
+{
+	int fd = open("log", O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || dup2(fd, 2) < 0) {
+		closep(&fd);
+		return;
+	}
+	closep(&fd);
+	log_open(2, s->runtime_name, f->ns, f->debug);
+}
+
+static int open_server(struct shim *s, const struct flags *f)
+{
+	int fd = SOCKET_FD, r;
+	struct err e;
+
+	if (*f->socket) {
+		fd = socket_listen(f->socket, &e);
+		if (fd < 0) {
+			log_write(LOG_ERROR, NULL, "%s", e.text);
+			return -EIO;
+		}
+	}
+	r = socket_remember(&s->socket, fd);
+	if (r < 0)
+		return r;
+	/* It must not reach a container. */
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = ttrpc_server_open(&s->server, &s->loop, fd, NULL);
+	if (r < 0)
+		return r;
+	s->server.data = s;
+	s->server.conns_changed = on_conns_changed;
+	s->server.log = on_server_log;
+	service_open(s);
+	return 0;
+}
+
+static int open_shim(struct shim *s, const struct flags *f)
+{
+	sigset_t signals;
+	int r;
+
+	s->ns = f->ns;
+	list_init(&s->containers);
+	limits_load(&s->limits);
+	timer_init(&s->lease, on_lease);
+	work_init(&s->reconsider, reconsider);
+	r = loop_init(&s->loop);
+	if (r < 0)
+		return r;
+	reaper_init(&s->reaper, &s->loop);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR1);
+	r = sigwatch_add(&s->loop, &s->signals, &signals, on_signal);
+	if (r < 0)
+		return r;
+	r = event_queue_init(&s->events, &s->loop, s->ns, getenv("TTRPC_ADDRESS"));
+	if (r < 0)
+		return r;
+	s->events.emptied = on_events_sent;
+	return open_server(s, f);
+}
+
+static void close_shim(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		container_free(c);
+	ttrpc_server_close(&s->server);
+	event_queue_fini(&s->events);
+	reaper_fini(&s->reaper);
+	sigwatch_del(&s->signals);
+	timer_disarm(&s->lease);
+	work_cancel(&s->reconsider);
+	socket_unlink(&s->socket);
+	loop_fini(&s->loop);
+}
+
+static void ignore_sigpipe(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int serve_main(const struct flags *f, const char *runtime_name)
+{
+	static struct shim shim = { .socket = SOCKET_INIT };
+	int r;
+
+	shim.runtime_name = runtime_name;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	ignore_sigpipe();
+	/* The runtime would tell systemd that the container is ready (contract 4.1). */
+	unsetenv("NOTIFY_SOCKET");
+	open_log(&shim, f);
+	r = open_shim(&shim, f);
+	if (r < 0) {
+		log_write(LOG_ERROR, NULL, "the shim cannot start: %s", err_strerror(-r));
+		return 1;
+	}
+	serve_reconsider(&shim);
+	r = loop_run(&shim.loop);
+	close_shim(&shim);
+	return r < 0 ? 1 : r;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Task service (contract 3.1, 4), under its two names: one row per method,
+ * one short function per row. Looking up what a request names is done once, for
+ * all (dispatch()); what takes time is handed on (create.c, launch.c, remove.c).
+ * The only file that knows the messages of the service.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+
+#include "runc_options.pb-c.h"
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/mount.h"
+#include "shim/options.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+#include "task.pb-c.h"
+
+/* A call whose container and process have been found. */
+struct request {
+	struct shim *shim;
+	struct ttrpc_call *call;
+	const void *message; /* of method->input */
+	struct container *container;
+	struct process *process;
+};
+
+enum target { NOTHING, CONTAINER, PROCESS };
+
+struct method {
+	const char *name;
+	void (*handle)(struct request *r);
+	enum target target; /* what must exist */
+	size_t id, exec_id; /* where the message names it */
+	enum verb verb;     /* and be in a state for; N_VERBS: any, or looked at later */
+};
+
+/* --------------------------------------------------------------- replies */
+
+static void reply_empty(struct ttrpc_call *call)
+{
+	const Google__Protobuf__Empty m = GOOGLE__PROTOBUF__EMPTY__INIT;
+
+	ttrpc_call_reply(call, &m.base);
+}
+
+static Google__Protobuf__Timestamp timestamp(struct timespec t)
+{
+	Google__Protobuf__Timestamp m = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+
+	m.seconds = t.tv_sec;
+	m.nanos = (int32_t)t.tv_nsec;
+	return m;
+}
+
+void service_reply_created(struct ttrpc_call *call, const struct process *init)
+{
+	Task__CreateTaskResponse m = TASK__CREATE_TASK_RESPONSE__INIT;
+
+	m.pid = (uint32_t)init->pid;
+	ttrpc_call_reply(call, &m.base);
+}
+
+void service_reply_started(struct ttrpc_call *call, const struct process *p)
+{
+	Task__StartResponse m = TASK__START_RESPONSE__INIT;
+
+	m.pid = (uint32_t)p->pid;
+	ttrpc_call_reply(call, &m.base);
+}
+
+void service_reply_deleted(struct ttrpc_call *call, const struct process *p)
+{
+	Task__DeleteResponse m = TASK__DELETE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = timestamp(p->exited_at);
+
+	m.pid = (uint32_t)p->pid;
+	m.exit_status = (uint32_t)p->exit_status;
+	m.exited_at = &at;
+	ttrpc_call_reply(call, &m.base);
+}
+
+void service_reply_waited(struct ttrpc_call *call, const struct process *p)
+{
+	Task__WaitResponse m = TASK__WAIT_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = timestamp(p->exited_at);
+
+	m.exit_status = (uint32_t)p->exit_status;
+	m.exited_at = &at;
+	ttrpc_call_reply(call, &m.base);
+}
+
+/* --------------------------------------------------------------- methods */
+
+static void handle_create(struct request *r)
+{
+	const Task__CreateTaskRequest *m = r->message;
+	const Google__Protobuf__Any *options = m->options;
+	struct mount *mounts = ttrpc_call_alloc(r->call, m->n_rootfs * sizeof(*mounts) + 1);
+	struct create_request create = {
+		.id = m->id,
+		.bundle = m->bundle,
+		.checkpoint = m->checkpoint,
+		.stdio = { m->stdin, m->stdout, m->stderr },
+		.terminal = m->terminal,
+		.rootfs = mounts,
+		.n_rootfs = m->n_rootfs,
+	};
+	struct err e = ERR_INIT;
+
+	if (!mounts) {
+		err_nomem(&e);
+		err_reply(r->call, &e);
+		return;
+	}
+	for (size_t i = 0; i < m->n_rootfs; i++)
+		mounts[i] = (struct mount){
+			.type = m->rootfs[i]->type,
+			.source = m->rootfs[i]->source,
+			.target = m->rootfs[i]->target,
+			.options = m->rootfs[i]->options,
+			.n_options = m->rootfs[i]->n_options,
+		};
+	if (options && options_decode(options->type_url, options->value.data,
+				      options->value.len, &create.options, &e) < 0) {
+		spec_options_release(&create.options);
+		err_reply(r->call, &e);
+		return;
+	}
+	create_begin(r->shim, r->call, &create);
+}
+
+static void handle_start(struct request *r)
+{
+	launch_begin(r->process, r->call);
+}
+
+static void handle_delete(struct request *r)
+{
+	remove_begin(r->process, r->call);
+}
+
+static Types__Status public_status(const struct process *p)
+{
+	static const Types__Status map[N_PROC_STATES] = {
+		[PROC_CREATED] = TYPES__STATUS__CREATED,
+		[PROC_CREATED_CHECKPOINT] = TYPES__STATUS__CREATED,
+		[PROC_RUNNING] = TYPES__STATUS__RUNNING,
+		[PROC_PAUSED] = TYPES__STATUS__PAUSED,
+		[PROC_STOPPED] = TYPES__STATUS__STOPPED,
+		[PROC_DELETED] = TYPES__STATUS__STOPPED,
+	};
+
+	return map[p->state];
+}
+
+static void handle_state(struct request *r)
+{
+	const struct process *p = r->process;
+	Task__StateResponse m = TASK__STATE_RESPONSE__INIT;
+	Google__Protobuf__Timestamp at = timestamp(p->exited_at);
+
+	m.id = process_is_init(p) ? r->container->id : p->id;
+	m.bundle = r->container->bundle;
+	m.pid = (uint32_t)p->pid;
+	m.status = public_status(p);
+	m.stdin = p->stdin_path;
+	m.stdout = p->stdout_path;
+	m.stderr = p->stderr_path;
+	m.terminal = p->terminal;
+	if (p->state == PROC_STOPPED)
+		m.exit_status = (uint32_t)p->exit_status;
+	else
+		at.seconds = TIME_ZERO, at.nanos = 0;
+	m.exited_at = &at;
+	ttrpc_call_reply(r->call, &m.base);
+}
+
+static void on_wait_cancelled(struct ttrpc_call *call, enum ttrpc_code why)
+{
+	list_del(&call->link);
+	ttrpc_call_fail(call, why, "wait: nobody listens any more");
+}
+
+static void handle_wait(struct request *r)
+{
+	if (r->process->state == PROC_STOPPED) {
+		service_reply_waited(r->call, r->process);
+		return;
+	}
+	r->call->cancel = on_wait_cancelled;
+	list_append(&r->process->waiters, &r->call->link);
+}
+
+/* What "runc kill" means, without running it (contract 4.9). */
+static int kill_init(struct container *c, int signo, bool all, struct err *e)
+{
+	int r = -EPERM;
+
+	if (all || (signo == SIGKILL && !c->spec.private_pid_ns))
+		r = cgroup_kill(&c->cgroup, signo);
+	/* A cgroup that is not the container's alone is left in peace. */
+	if (r < 0)
+		return process_signal(&c->init, signo, e);
+	return 0;
+}
+
+static void handle_kill(struct request *r)
+{
+	const Task__KillRequest *m = r->message;
+	struct err e = ERR_INIT;
+	int n;
+
+	if (m->signal > INT_MAX)
+		n = err_set(&e, TTRPC_INVALID_ARGUMENT, "%u is no signal", m->signal);
+	else if (process_is_init(r->process))
+		n = kill_init(r->container, (int)m->signal, m->all, &e);
+	else
+		n = process_signal(r->process, (int)m->signal, &e);
+	if (n < 0)
+		err_reply(r->call, &e);
+	else
+		reply_empty(r->call);
+}
+
+/* Packs the ProcessDetails of an exec into the call's memory. */
+static bool add_details(struct ttrpc_call *call, Types__ProcessInfo *info, const char *exec_id)
+{
+	Runc__ProcessDetails d = RUNC__PROCESS_DETAILS__INIT;
+	Google__Protobuf__Any *any = ttrpc_call_alloc(call, sizeof(*any));
+
+	d.exec_id = (char *)exec_id;
+	if (!any)
+		return false;
+	*any = (Google__Protobuf__Any)GOOGLE__PROTOBUF__ANY__INIT;
+	any->type_url = (char *)d.base.descriptor->name;
+	any->value.len = protobuf_c_message_get_packed_size(&d.base);
+	any->value.data = ttrpc_call_alloc(call, any->value.len);
+	if (!any->value.data)
+		return false;
+	protobuf_c_message_pack(&d.base, any->value.data);
+	info->info = any;
+	return true;
+}
+
+static bool fill_pids(struct request *r, Task__PidsResponse *m, const pid_t *pids, size_t n)
+{
+	Types__ProcessInfo *infos = ttrpc_call_alloc(r->call, n * sizeof(*infos) + 1);
+	struct process *exec;
+
+	m->processes = ttrpc_call_alloc(r->call, n * sizeof(*m->processes) + 1);
+	if (!infos || !m->processes)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		infos[i] = (Types__ProcessInfo)TYPES__PROCESS_INFO__INIT;
+		infos[i].pid = (uint32_t)pids[i];
+		m->processes[m->n_processes++] = &infos[i];
+		list_for_each(exec, &r->container->execs, link)
+			if (exec->pid == pids[i] && !add_details(r->call, &infos[i], exec->id))
+				return false;
+	}
+	return true;
+}
+
+static void handle_pids(struct request *r)
+{
+	Task__PidsResponse m = TASK__PIDS_RESPONSE__INIT;
+	_cleanup_free_ pid_t *pids = NULL;
+	struct err e = ERR_INIT;
+	size_t n = 0;
+	int err = cgroup_pids(&r->container->cgroup, &pids, &n);
+
+	if (err < 0)
+		err_sys(&e, -err, "list the processes of %s", r->container->id);
+	else if (!fill_pids(r, &m, pids, n))
+		err_nomem(&e);
+	if (e.code)
+		err_reply(r->call, &e);
+	else
+		ttrpc_call_reply(r->call, &m.base);
+}
+
+static int check_exec(struct request *r, const Task__ExecProcessRequest *m, struct err *e)
+{
+	if (!is_identifier(m->exec_id))
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "exec id \"%s\" is no identifier",
+			       m->exec_id);
+	if (container_process(r->container, m->exec_id))
+		return err_set(e, TTRPC_ALREADY_EXISTS, "id %s", m->exec_id);
+	if (r->container->n_execs >= LIMIT_EXECS)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "container %s has %u execs",
+			       r->container->id, r->container->n_execs);
+	if (!m->spec || m->spec->value.len > LIMIT_DOCUMENT)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s has no process document, or "
+			       "one of more than %u bytes", m->exec_id, LIMIT_DOCUMENT);
+	if (m->terminal)
+		return err_set(e, TTRPC_UNIMPLEMENTED, "terminals");
+	return 0;
+}
+
+static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct err *e)
+{
+	struct spec_error se;
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_nomem(e);
+	if (process_init(p, r->container, m->exec_id) < 0 ||
+	    !str_copy(&p->stdin_path, m->stdin) || !str_copy(&p->stdout_path, m->stdout) ||
+	    !str_copy(&p->stderr_path, m->stderr)) {
+		err_nomem(e);
+	} else if (spec_process_set_terminal((const char *)m->spec->value.data,
+					     m->spec->value.len, m->terminal, &p->document,
+					     &p->document_len, &se) < 0) {
+		err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s: %s", m->exec_id, se.text);
+	} else {
+		p->terminal = m->terminal;
+		list_append(&r->container->execs, &p->link);
+		r->container->n_execs++;
+		r->process = p;
+		return 0;
+	}
+	process_fini(p);
+	free(p);
+	return -e->code;
+}
+
+static void handle_exec(struct request *r)
+{
+	const Task__ExecProcessRequest *m = r->message;
+	struct err e = ERR_INIT;
+
+	if (check_exec(r, m, &e) < 0 || new_exec(r, m, &e) < 0) {
+		err_reply(r->call, &e);
+		return;
+	}
+	event_exec_added(&r->shim->events, r->process);
+	reply_empty(r->call);
+}
+
+static void handle_close_io(struct request *r)
+{
+	io_close_stdin(&r->process->io);
+	reply_empty(r->call);
+}
+
+/* Never an error: it is how containerd finds out whether a shim lives (contract 1.15). */
+static void handle_connect(struct request *r)
+{
+	const Task__ConnectRequest *m = r->message;
+	const struct container *c = container_find(r->shim, m->id, false);
+	Task__ConnectResponse reply = TASK__CONNECT_RESPONSE__INIT;
+
+	reply.shim_pid = (uint32_t)getpid();
+	reply.task_pid = c ? (uint32_t)c->init.pid : 0;
+	ttrpc_call_reply(r->call, &reply.base);
+}
+
+static void handle_shutdown(struct request *r)
+{
+	/* The socket must be gone when the answer arrives (contract 1.11). */
+	serve_shutdown(r->shim);
+	reply_empty(r->call);
+}
+
+/* -------------------------------------------------------------- dispatch */
+
+#define IN_CONTAINER(type) .target = CONTAINER, .id = offsetof(type, id)
+#define IN_PROCESS(type)                                                    \
+	.target = PROCESS, .id = offsetof(type, id), .exec_id = offsetof(type, exec_id)
+
+static const struct method methods[] = {
+	{ "Create", handle_create, .verb = N_VERBS },
+	{ "Connect", handle_connect, .verb = N_VERBS },
+	{ "Shutdown", handle_shutdown, .verb = N_VERBS },
+	{ "Pids", handle_pids, IN_CONTAINER(Task__PidsRequest), .verb = N_VERBS },
+	{ "Exec", handle_exec, IN_CONTAINER(Task__ExecProcessRequest), .verb = VERB_EXEC },
+	{ "Start", handle_start, IN_PROCESS(Task__StartRequest), .verb = N_VERBS },
+	{ "Delete", handle_delete, IN_PROCESS(Task__DeleteRequest), .verb = N_VERBS },
+	{ "State", handle_state, IN_PROCESS(Task__StateRequest), .verb = N_VERBS },
+	{ "Wait", handle_wait, IN_PROCESS(Task__WaitRequest), .verb = N_VERBS },
+	{ "Kill", handle_kill, IN_PROCESS(Task__KillRequest), .verb = VERB_KILL },
+	{ "CloseIO", handle_close_io, IN_PROCESS(Task__CloseIORequest), .verb = N_VERBS },
+};
+
+static const struct method *find_method(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		if (strcmp(methods[i].name, name) == 0)
+			return &methods[i];
+	return NULL;
+}
+
+static const char *text_at(const void *message, size_t offset)
+{
+	return *(char *const *)((const char *)message + offset);
+}
+
+static int find_target(const struct method *m, struct request *r, struct err *e)
+{
+	const char *exec_id;
+
+	if (m->target == NOTHING)
+		return 0;
+	r->container = container_find(r->shim, text_at(r->message, m->id), false);
+	if (!r->container)
+		return err_set(e, TTRPC_NOT_FOUND, "container not created");
+	exec_id = m->target == PROCESS ? text_at(r->message, m->exec_id) : "";
+	r->process = container_process(r->container, exec_id);
+	if (!r->process)
+		return err_set(e, TTRPC_NOT_FOUND, "process does not exist %s", exec_id);
+	if (m->verb == N_VERBS)
+		return 0;
+	return state_check(m->verb, *exec_id != 0, r->process->state, e);
+}
+
+static void dispatch(struct ttrpc_call *call, const ProtobufCMessage *message)
+{
+	const struct method *m = find_method(call->method->name);
+	struct request r = { .shim = call->service->data, .call = call, .message = message };
+	struct err e = ERR_INIT;
+
+	if (!m)
+		ttrpc_call_fail(call, TTRPC_UNIMPLEMENTED, "method %s", call->method->name);
+	else if (find_target(m, &r, &e) < 0)
+		err_reply(call, &e);
+	else
+		m->handle(&r);
+}
+
+void service_open(struct shim *s)
+{
+	s->task_v3 = (struct ttrpc_service){
+		.name = "containerd.task.v3.Task",
+		.descriptor = &task__task__descriptor,
+		.handle = dispatch,
+		.data = s,
+	};
+	s->task_v2 = s->task_v3;
+	s->task_v2.name = "containerd.task.v2.Task";
+	ttrpc_server_add(&s->server, &s->task_v2);
+	ttrpc_server_add(&s->server, &s->task_v3);
+}

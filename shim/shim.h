@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The map of the program: everything that one shim knows hangs from struct
+ * shim, as plain data and descriptors.
+ *
+ *	service.c      a request comes in; says which state it needs (state.h)
+ *	  create.c launch.c remove.c   what takes longer: ops, one FIFO per process (op.h)
+ *	    runtime.c  runs runc; command.c waits for it, with a deadline
+ *	    mount.c    the rootfs, in a child
+ *	    io.c       stdio; relay.c moves the bytes
+ *	  process.c    an exit is noticed, and told to whom it concerns
+ *	    event.c    what containerd is told, in order
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "shim/cgroup.h"
+#include "shim/event.h"
+#include "shim/io.h"
+#include "shim/limits.h"
+#include "shim/reap.h"
+#include "shim/socket.h"
+#include "shim/state.h"
+#include "spec/spec.h"
+#include "ttrpc/ttrpc.h"
+
+/* A container's init, or an exec in it. */
+struct process {
+	struct list link; /* on container->execs; unused for the init */
+	struct container *container;
+	char *id;         /* exec id; "" for the init */
+	enum process_state state;
+	pid_t pid;        /* 0 until it is known; stays after the exit */
+	struct child child;
+	int exit_status;
+	struct timespec exited_at; /* tv_sec is TIME_ZERO until the exit */
+
+	/* As the client asked for it. */
+	char *stdin_path, *stdout_path, *stderr_path;
+	bool terminal;
+	char *document; /* an exec's OCI process, JSON, until it has been started */
+	size_t document_len;
+
+	struct io io;
+	struct list waiters; /* struct ttrpc_call: parked Wait calls */
+	struct list ops;     /* struct op: the first one is under way */
+	struct work next_op;
+	bool starting;       /* Start is under way: an exit is told after it */
+	bool exit_seen;      /* child.done() came, process_exited() not yet */
+	struct event *exit_event; /* memory for the exit event, from the first day */
+	void (*gone)(struct process *p); /* an op waits for the exit; may be NULL */
+};
+
+struct container {
+	struct list link; /* on shim->containers */
+	struct shim *shim;
+	char *id, *bundle;
+	bool ready;       /* Create has been answered: visible to other calls */
+
+	struct spec spec;
+	struct spec_options options;
+	char *runtime;    /* program: options.binary_name, or "runc" */
+	char *root;       /* its --root: options.root and the namespace */
+	bool systemd_cgroup;
+	bool mounted;     /* we mounted something on BUNDLE/rootfs */
+	struct cgroup cgroup;
+
+	struct process init;
+	struct list execs;
+	unsigned n_execs;
+	unsigned n_live_execs; /* starting or running */
+	bool init_dead;        /* exec Start is refused from here on */
+	struct timer exec_drain; /* how long the execs may delay the init's exit */
+};
+
+/* Seconds of Go's zero time: "has not exited" (contract 3). */
+#define TIME_ZERO (-62135596800)
+
+struct shim {
+	struct limits limits;
+	struct loop loop;
+	struct ttrpc_server server;
+	struct ttrpc_service task_v2, task_v3;
+	struct sigwatch signals;
+	struct reaper reaper;
+	struct event_queue events;
+	struct list containers;
+	unsigned n_containers; /* those that are being created included */
+
+	const char *ns, *runtime_name;
+	struct socket socket;
+	bool leaving;       /* SIGTERM: go when no container runs */
+	bool going;         /* the socket is gone; only events are left to send */
+	struct timer lease; /* nobody needs us, or the last events take too long */
+	struct work reconsider;
+};
+
+/* serve.c */
+
+/* Runs the server until it has ended; returns the exit code of the program. */
+struct flags;
+int serve_main(const struct flags *f, const char *runtime_name);
+/* A container, a connection or an event has come or gone: may we leave? */
+void serve_reconsider(struct shim *s);
+/* The Shutdown method: unlinks the socket at once, leaves when events are sent. */
+void serve_shutdown(struct shim *s);
+
+/* container.c */
+
+/* An empty container, reserved under its id; NULL: out of memory. */
+struct container *container_new(struct shim *s, const char *id, const char *bundle);
+/* The only place where one is freed: calls that wait for it are answered. */
+void container_free(struct container *c);
+/* NULL: unknown. @reserved: also one whose Create is still under way. */
+struct container *container_find(struct shim *s, const char *id, bool reserved);
+/* The init for exec_id "" (or NULL), else the exec; NULL: unknown. */
+struct process *container_process(struct container *c, const char *exec_id);
+
+/* process.c */
+
+int process_init(struct process *p, struct container *c, const char *id);
+void process_fini(struct process *p);
+/*
+ * The process exists: watches it. @pid_file says which one it is. The error
+ * says when that file lies.
+ */
+int process_adopt(struct process *p, const char *pid_file, struct err *e);
+/* An exit that came while Start was under way is told now; also ends a failed start. */
+void process_settle(struct process *p, bool started);
+bool process_is_init(const struct process *p);
+/* Answers all parked Wait calls with what is known: also for an exec that did not start. */
+void process_release_waiters(struct process *p);
+/* kill(2) by pidfd; NotFound when it has ended. */
+int process_signal(struct process *p, int signo, struct err *e);
+
+/* The time of an init's execs is up (container->exec_drain): its exit is told. */
+void process_give_up_execs(struct timer *t);
+
+/* create.c, launch.c, remove.c: the ops behind Create, Start and Delete. */
+
+/* CreateTaskRequest, as plain data; strings are never NULL and live as long as the call. */
+struct create_request {
+	const char *id, *bundle, *checkpoint;
+	const char *stdio[IO_STREAMS];
+	bool terminal;
+	struct mount *rootfs;
+	size_t n_rootfs;
+	struct spec_options options; /* owned: handed over */
+};
+void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r);
+void launch_begin(struct process *p, struct ttrpc_call *call);
+void remove_begin(struct process *p, struct ttrpc_call *call);
+
+/* service.c: binds the Task service, and the answers of the ops. */
+void service_open(struct shim *s);
+void service_reply_created(struct ttrpc_call *call, const struct process *init);
+void service_reply_started(struct ttrpc_call *call, const struct process *p);
+void service_reply_deleted(struct ttrpc_call *call, const struct process *p);
+void service_reply_waited(struct ttrpc_call *call, const struct process *p);

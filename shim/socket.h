@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The socket on which containerd finds a shim (contract 1.7): its name, making and removing it. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "shim/err.h"
+
+#define SOCKET_DIR "/run/containerd/s"
+/* "start" hands the listening socket to the server under this number. */
+#define SOCKET_FD 3
+/* What fits into struct sockaddr_un, less the NUL and one byte that Go reserves. */
+#define SOCKET_PATH_MAX 106
+
+/* A bound socket file: removed when we go, if it is still the one that we bound. */
+struct socket {
+	char path[SOCKET_PATH_MAX + 2];
+	dev_t dev;
+	ino_t ino;
+};
+
+#define SOCKET_INIT { .path = "" }
+
+/*
+ * DIR/HASH for a shim of @group in namespace @ns under the containerd at
+ * @address; @path has room for SOCKET_PATH_MAX + 1 bytes.
+ */
+int socket_path(const char *dir, const char *address, const char *ns, const char *group,
+		char *path, struct err *e);
+
+/*
+ * Makes the directory of @path (0700) if need be and locks it, so that of two
+ * "start"s of one group the second finds what the first has made. Returns a
+ * descriptor that holds the lock until it is closed.
+ */
+int socket_lock(const char *path, struct err *e);
+
+/*
+ * Binds and listens, with mode 0600. Returns the descriptor; -EADDRINUSE (no error text): the file is there.
+ */
+int socket_listen(const char *path, struct err *e);
+
+/* Whether somebody serves on it: connects, with a limit of 100 ms. */
+bool socket_is_alive(const char *path);
+
+/* Notes where @fd is bound. Negative errno. */
+int socket_remember(struct socket *s, int fd);
+/* Removes the file, unless it is another shim's by now. Can be repeated. */
+void socket_unlink(struct socket *s);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fork and exec. Programs are started with vfork(2): it copies no page tables,
+ * and the child's errno comes back through shared memory, so that "not found"
+ * and "exec format error" are known at once, without a pipe. Between vfork and
+ * exec only system calls are made, on data that was prepared before.
+ */
+#include "shim/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/util.h"
+
+#define MAX_FDS 8
+
+int spawn_find(const char *name, char path[static PATH_MAX])
+{
+	const char *dirs = getenv("PATH"), *end;
+	int result = -ENOENT;
+
+	if (strchr(name, '/')) {
+		if (strlen(name) >= PATH_MAX)
+			return -ENAMETOOLONG;
+		memcpy(path, name, strlen(name) + 1);
+		return 0;
+	}
+	if (!*name || !dirs)
+		return -ENOENT;
+	for (;; dirs = end + 1) {
+		struct stat st;
+		size_t len, name_len = strlen(name);
+
+		end = strchrnul(dirs, ':');
+		len = (size_t)(end - dirs);
+		/* Go, whose users these are, does not run what lies in the current directory. */
+		if (len > 0 && len + 1 + name_len < PATH_MAX) {
+			memcpy(path, dirs, len);
+			path[len] = '/';
+			memcpy(path + len + 1, name, name_len + 1);
+			if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+				if (access(path, X_OK) == 0)
+					return 0;
+				result = -EACCES;
+			}
+		}
+		if (!*end)
+			return result;
+	}
+}
+
+/* Async-signal-safe from here on: this runs in a child that shares our memory. */
+
+static void reset_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	/* The only disposition that this program changes. */
+	sigaction(SIGPIPE, &dfl, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Makes fds[i] descriptor i, without CLOEXEC; a source may be any number. */
+static int place_fds(const int *fds, unsigned n)
+{
+	int moved[MAX_FDS];
+
+	for (unsigned i = 0; i < n; i++) {
+		moved[i] = fds[i];
+		if (fds[i] < (int)n && fds[i] != (int)i)
+			moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n);
+		if (moved[i] < 0)
+			return -1;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (moved[i] == (int)i ? fcntl((int)i, F_SETFD, 0) < 0 :
+					 dup2(moved[i], (int)i) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s, pid_t parent,
+							   volatile int *error)
+{
+	if (s->own_group)
+		setpgid(0, 0);
+	if (s->dies_with_us) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(127);
+	}
+	if ((!s->cwd || chdir(s->cwd) == 0) && place_fds(s->fds, s->n_fds) == 0) {
+		reset_signals();
+		execve(s->path, s->argv, s->envp);
+	}
+	*error = errno;
+	_exit(127);
+}
+
+int spawn_exec(const struct spawn *s, pid_t *pid)
+{
+	volatile int error = 0;
+	pid_t self = getpid(), child;
+
+	if (s->n_fds > MAX_FDS)
+		return -EINVAL;
+	child = vfork();
+	if (child == 0)
+		exec_child(s, self, &error);
+	if (child < 0)
+		return -errno;
+	/* After a failure the child is a zombie that the next sweep takes (reap.h). */
+	if (error)
+		return -error;
+	*pid = child;
+	return 0;
+}
+
+static void close_from(int first)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
+		return;
+#endif
+	/* A kernel before 5.9. */
+	for (int fd = first; fd < (max > 0 ? max : 65536); fd++)
+		close(fd);
+}
+
+int spawn_call(int (*fn)(void *arg), void *arg, int out_fd, pid_t *pid)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t self = getpid(), child;
+
+	if (null < 0)
+		return -errno;
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		int fds[3] = { null, null, out_fd };
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self || place_fds(fds, 3) < 0)
+			_exit(127);
+		close_from(3);
+		reset_signals();
+		_exit(fn(arg));
+	}
+	*pid = child;
+	return 0;
+}

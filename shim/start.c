@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "start": finds the shim that serves this container's group, or makes one, and
+ * prints its address (contract 1.4 to 1.8). The server is this program again,
+ * with the listening socket as descriptor 3; it can be connected to before it
+ * runs. Containerd reads our stdout and stderr as one until their end, so
+ * nobody may keep them open, and nothing but the answer may be written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/vfs.h>
+
+#include "bootstrap.pb-c.h"
+#include "shim/action.h"
+#include "shim/bundle.h"
+#include "shim/options.h"
+#include "shim/reap.h"
+#include "shim/socket.h"
+#include "shim/spawn.h"
+#include "shim/util.h"
+
+#define BOOTSTRAP_VERSION 3
+#define DEBUG_LEVEL (-4)
+#define OOM_SCORE_MAX 1000
+#define CGROUP_ROOT "/sys/fs/cgroup"
+#define CGROUP_TRIES 5
+#define CGROUP_PAUSE_NS 30000000L
+
+extern char **environ;
+
+struct start {
+	const struct action *action;
+	bool bootstrap;      /* BootstrapParams came: containerd 2.3 or later */
+	bool debug;
+	char socket_dir[PATH_MAX];
+	const char *address; /* of containerd */
+	char *ttrpc_address; /* from the parameters; NULL: the environment has it */
+	struct spec_options options;
+	struct spec spec;
+	char path[SOCKET_PATH_MAX + 1];
+	pid_t server;
+};
+
+/* ----------------------------------------------------------------- input */
+
+static int read_bootstrap(struct start *st, const Bootstrap__BootstrapParams *m, struct err *e)
+{
+	st->bootstrap = true;
+	st->debug |= m->log_level <= DEBUG_LEVEL;
+	if (str_is_set(m->socket_dir)) {
+		if (m->socket_dir[0] != '/')
+			return err_set(e, TTRPC_INVALID_ARGUMENT,
+				       "socket_dir \"%s\" is no absolute path", m->socket_dir);
+		snprintf(st->socket_dir, sizeof(st->socket_dir), "%s", m->socket_dir);
+	}
+	if (str_is_set(m->containerd_ttrpc_address) &&
+	    !str_copy(&st->ttrpc_address, m->containerd_ttrpc_address))
+		return err_nomem(e);
+	for (size_t i = 0; i < m->n_extensions; i++) {
+		const Google__Protobuf__Any *any = m->extensions[i]->value;
+
+		/* Others than options are not for us. */
+		if (any && str_is_set(any->type_url) && strstr(any->type_url, "Options"))
+			return options_decode(any->type_url, any->value.data, any->value.len,
+					      &st->options, e);
+	}
+	return 0;
+}
+
+/*
+ * Any and BootstrapParams both begin with two strings, so each is decodable as
+ * the other: it is the latter if these are our id and namespace (contract 1.4).
+ */
+static int read_input(struct start *st, struct err *e)
+{
+	const struct flags *f = st->action->flags;
+	_cleanup_free_ uint8_t *data = NULL;
+	Bootstrap__BootstrapParams *m;
+	size_t len;
+	int r = action_read_stdin(&data, &len, e);
+
+	if (r < 0 || len == 0)
+		return r;
+	m = (void *)protobuf_c_message_unpack(&bootstrap__bootstrap_params__descriptor, NULL, len,
+					      data);
+	if (m && strcmp(m->instance_id, f->id) == 0 && strcmp(m->namespace_, f->ns) == 0)
+		r = read_bootstrap(st, m, e);
+	else
+		r = options_decode_any(data, len, &st->options, e);
+	if (m)
+		protobuf_c_message_free_unpacked(&m->base, NULL);
+	return r;
+}
+
+/* ---------------------------------------------------------------- server */
+
+static void set_oom_score(pid_t server)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	size_t len;
+	int score, fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", getppid());
+	if (file_read(path, 32, &text, &len) < 0 || sscanf(text, "%d", &score) != 1)
+		return;
+	/* Killed before containerd is. Where the machine forbids it, it is not ours to insist. */
+	score = score < OOM_SCORE_MAX ? score + 1 : OOM_SCORE_MAX;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", server);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	dprintf(fd, "%d", score);
+	close(fd);
+}
+
+static int join_cgroup(const char *dir, pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = CGROUP_PAUSE_NS };
+	_cleanup_free_ char *path = str_printf("%s/cgroup.procs", dir);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", pid), r = -ENOMEM;
+
+	for (int i = 0; path && i < CGROUP_TRIES; i++) {
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		r = write_all(fd, text, (size_t)n);
+		close(fd);
+		if (r != -EINVAL)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
+static bool is_clean_absolute(const char *path)
+{
+	size_t len = strlen(path);
+
+	return path[0] == '/' && !strstr(path, "//") && !strstr(path, "/./") &&
+	       !strstr(path, "/../") && (len == 1 || path[len - 1] != '/') &&
+	       !(len >= 3 && strcmp(path + len - 3, "/..") == 0) &&
+	       strncmp(path, CGROUP_ROOT, strlen(CGROUP_ROOT)) != 0;
+}
+
+/* Every mounted v1 hierarchy must have it: "… - cgroup SOURCE OPTIONS" in mountinfo. */
+static int join_v1(const char *cgroup, pid_t pid, struct err *e)
+{
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+	size_t len;
+	int r = file_read("/proc/self/mountinfo", 8u << 20, &text, &len);
+
+	if (r < 0)
+		return err_sys(e, -r, "/proc/self/mountinfo");
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		_cleanup_free_ char *dir = NULL;
+		char *s = line, *point = NULL;
+
+		if (!strstr(line, " - cgroup "))
+			continue;
+		for (int i = 0; i < 5 && s; i++)
+			point = strsep(&s, " ");
+		dir = str_printf("%s/%s", point, cgroup);
+		if (!dir)
+			return err_nomem(e);
+		r = join_cgroup(dir, pid);
+		if (r < 0)
+			return err_sys(e, -r, "shim_cgroup: %s", dir);
+	}
+	return 0;
+}
+
+static int set_cgroup(struct start *st, struct err *e)
+{
+	const char *cgroup = st->options.shim_cgroup;
+	_cleanup_free_ char *dir = NULL;
+	struct statfs fs;
+	int r;
+
+	if (!str_is_set(cgroup))
+		return 0;
+	if (statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != 0x63677270 /* CGROUP2_SUPER_MAGIC */)
+		return join_v1(cgroup, st->server, e);
+	if (!is_clean_absolute(cgroup))
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "shim_cgroup \"%s\" is no clean absolute "
+			       "path below the cgroup mount", cgroup);
+	dir = str_printf(CGROUP_ROOT "%s", cgroup);
+	if (!dir)
+		return err_nomem(e);
+	r = join_cgroup(dir, st->server);
+	return r < 0 ? err_sys(e, -r, "shim_cgroup: %s", dir) : 0;
+}
+
+/* Threads of different pods shall not share a core (contract 1.8, step 7). */
+static int set_sched_core(struct err *e)
+{
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#define PR_SCHED_CORE_CREATE 1
+#endif
+	if (str_is_set(getenv("SCHED_CORE")) &&
+	    prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 2 /* process group */, 0) < 0)
+		return err_sys(e, errno, "enable core scheduling");
+	return 0;
+}
+
+/* The program itself, by name if it is still there, so that "ps" shows that name. */
+static void own_path(char path[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	if (n > 0) {
+		path[n] = 0;
+		if (access(path, X_OK) == 0)
+			return;
+	}
+	snprintf(path, PATH_MAX, "/proc/self/exe");
+}
+
+static int spawn_server(struct start *st, int listen_fd, struct err *e)
+{
+	const struct flags *f = st->action->flags;
+	const char *argv[] = { st->action->program, "-namespace", f->ns, "-id", f->id, "-address",
+			       st->address, st->debug ? "-debug" : NULL, NULL };
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[] = { null, null, null, listen_fd };
+	char path[PATH_MAX];
+	struct spawn s = {
+		.path = path,
+		.argv = (char *const *)argv,
+		.envp = environ,
+		.fds = fds,
+		.n_fds = ARRAY_SIZE(fds),
+		.own_group = true,
+	};
+	int r;
+
+	if (null < 0)
+		return err_sys(e, errno, "open /dev/null");
+	if (st->ttrpc_address && setenv("TTRPC_ADDRESS", st->ttrpc_address, 1) < 0)
+		return err_nomem(e);
+	own_path(path);
+	r = spawn_exec(&s, &st->server);
+	if (r < 0)
+		return err_sys(e, -r, "start the server %s", path);
+	if (set_cgroup(st, e) < 0) {
+		kill(st->server, SIGKILL);
+		return -e->code;
+	}
+	set_oom_score(st->server);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- answer */
+
+static int print_answer(struct start *st, const char *url, struct err *e)
+{
+	Bootstrap__BootstrapResult m = BOOTSTRAP__BOOTSTRAP_RESULT__INIT;
+	uint8_t packed[SOCKET_PATH_MAX + 64];
+	int r;
+
+	m.version = BOOTSTRAP_VERSION;
+	m.address = (char *)url;
+	m.protocol = (char *)"ttrpc";
+	if (st->bootstrap)
+		r = write_all(1, packed, protobuf_c_message_pack(&m.base, packed));
+	else
+		r = write_all(1, url, strlen(url));
+	return r < 0 ? err_sys(e, -r, "write the answer") : 0;
+}
+
+static int find_or_make_server(struct start *st, const char *url, struct err *e)
+{
+	_cleanup_close_ int lock = socket_lock(st->path, e), fd = -1;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	fd = socket_listen(st->path, e);
+	if (fd == -EADDRINUSE) {
+		if (socket_is_alive(st->path))
+			return bundle_write_address(".", url, e);
+		/* Left behind by a shim that was killed. */
+		unlink(st->path);
+		fd = socket_listen(st->path, e);
+		if (fd == -EADDRINUSE)
+			return err_sys(e, EADDRINUSE, "bind %s", st->path);
+	}
+	if (fd < 0)
+		return fd;
+	r = bundle_write_address(".", url, e);
+	if (r == 0)
+		r = set_sched_core(e);
+	if (r == 0)
+		r = spawn_server(st, fd, e);
+	if (r < 0)
+		unlink(st->path);
+	return r;
+}
+
+static int run(struct start *st, struct err *e)
+{
+	const struct flags *f = st->action->flags;
+	char url[SOCKET_PATH_MAX + 16], cwd[PATH_MAX];
+	struct spec_error se;
+
+	if (!is_identifier(f->id))
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "-id \"%s\" is no identifier", f->id);
+	if (reap_supported() < 0)
+		return err_set(e, TTRPC_UNIMPLEMENTED, "this kernel has no pidfd_open(2): "
+			       "Linux 5.4 or later is needed");
+	if (read_input(st, e) < 0)
+		return -e->code;
+	if (!getcwd(cwd, sizeof(cwd)))
+		return err_sys(e, errno, "the current directory, which should be the bundle");
+	if (spec_load(cwd, &st->spec, &se) < 0)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "%s", se.text);
+	if (socket_path(st->socket_dir, st->address, f->ns,
+			st->spec.group ? st->spec.group : f->id, st->path, e) < 0)
+		return -e->code;
+	snprintf(url, sizeof(url), "unix://%s", st->path);
+	if (find_or_make_server(st, url, e) < 0)
+		return -e->code;
+	return print_answer(st, url, e);
+}
+
+int start_main(const struct action *a)
+{
+	struct start st = {
+		.action = a,
+		.debug = a->flags->debug,
+		.socket_dir = SOCKET_DIR,
+		.address = a->flags->address,
+	};
+	struct err e = ERR_INIT;
+	int r;
+
+	/* The server is reparented past us, to containerd's reaper or to init. */
+	r = run(&st, &e);
+	spec_release(&st.spec);
+	spec_options_release(&st.options);
+	free(st.ttrpc_address);
+	return r < 0 ? action_fail(a, &e) : 0;
+}
