@@ -167,11 +167,13 @@ void conn_send_copy(struct ttrpc_conn *c, const uint8_t *data, size_t len)
 static void conn_flush(struct ttrpc_conn *c)
 {
 	struct conn_frame *f;
+	size_t n;
 
 	while ((f = list_first(&c->out, struct conn_frame, link))) {
-		f->sent += conn_write(c, f->data + f->sent, f->len - f->sent);
+		n = conn_write(c, f->data + f->sent, f->len - f->sent);
 		if (c->dead)
-			return;
+			return; /* and @f is gone */
+		f->sent += n;
 		if (f->sent < f->len)
 			break;
 		drop_frame(c, f);
