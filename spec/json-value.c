@@ -46,7 +46,8 @@ int json_int(struct json *j, const struct json_event *e, int64_t min, int64_t ma
 	if (v <= limit)
 		*out = negative ? (int64_t)-v : (int64_t)v;
 	if (v > limit || *out < min || *out > max)
-		return json_fail(j, e, EINVAL, "not from %" PRId64 " to %" PRId64, min, max);
+		return json_fail(j, e, EINVAL, "not from %" PRId64 " to %" PRId64, min,
+				 max);
 	return 0;
 }
 

@@ -85,8 +85,8 @@ static int fail_here(struct json *j, size_t offset, int code, const char *reason
 	return fail_at(j, j->line, offset - j->line_start + 1, code, reason);
 }
 
-int json_fail(struct json *j, const struct json_event *e, int code,
-	      const char *format, ...)
+int json_fail(struct json *j, const struct json_event *e, int code, const char *format,
+	      ...)
 {
 	char reason[sizeof(j->walk.path) + 200];
 	int n = 0;
@@ -308,8 +308,8 @@ static int read_text(struct json *j, size_t len)
 		yajl_config(j->yajl, yajl_dont_validate_strings, 1);
 		yajl_config(j->yajl, yajl_allow_multiple_values, (int)j->doc->many);
 	}
-	status = len ? yajl_parse(j->yajl, (unsigned char *)j->text, len) :
-		       yajl_complete_parse(j->yajl);
+	status = len ? yajl_parse(j->yajl, (unsigned char *)j->text, len)
+		     : yajl_complete_parse(j->yajl);
 	if (status == yajl_status_client_canceled)
 		return j->result;
 	if (status != yajl_status_ok)

@@ -44,7 +44,7 @@ enum {
 	JSON_END = 1 << 7, /* '}' or ']' */
 };
 
-#define JSON_ANY                                                            \
+#define JSON_ANY \
 	(JSON_NULL | JSON_BOOL | JSON_NUMBER | JSON_STRING | JSON_OBJECT | JSON_ARRAY)
 
 struct json;
@@ -52,11 +52,11 @@ struct json;
 /* Lives as long as the call it is passed to. */
 struct json_event {
 	unsigned kind;
-	/* JSON_STRING and JSON_KEY, decoded; JSON_NUMBER, as written. Not NUL-terminated. */
+	/* JSON_STRING, JSON_KEY: decoded; JSON_NUMBER: as written. Not NUL-terminated. */
 	const char *text;
 	size_t len;
 	bool boolean;
-	/* Where the token begins: byte offset from 0, line and column from 1; and its end. */
+	/* The token: bytes offset to end-1, counted from 0; its first line and column. */
 	size_t offset, end;
 	size_t line, column;
 	/* JSON_KEY: some rule is about this key, or about what is below it. */
@@ -114,8 +114,8 @@ void *json_data(const struct json *j);
 /* The key that brought here: the whole key, also where "*" matched. */
 bool json_key_is(const struct json *j, const char *key);
 /* Fails at the place of @e; returns -@code. */
-int json_fail(struct json *j, const struct json_event *e, int code,
-	      const char *format, ...) __attribute__((format(printf, 4, 5)));
+int json_fail(struct json *j, const struct json_event *e, int code, const char *format,
+	      ...) __attribute__((format(printf, 4, 5)));
 /* A copy, to be free()d, in *@out, whose old value is freed. Fails on a NUL byte. */
 int json_copy(struct json *j, const struct json_event *e, char **out);
 /* The value of a decimal integer between @min and @max; fails for other numbers. */
@@ -151,7 +151,10 @@ struct json_out {
 	bool failed;
 };
 
-#define JSON_OUT_INIT { 0 }
+#define JSON_OUT_INIT \
+	{             \
+		0     \
+	}
 
 /* '{' or '['; '}' or ']'. */
 void json_out_open(struct json_out *o, char bracket);

@@ -22,7 +22,8 @@ struct rewrite {
 	size_t member_end; /* of the last member: where another could be added */
 	bool any; /* there was a member */
 	bool found; /* and one of the name */
-	bool is_target, is_again; /* the member at hand is of the name; not the first such */
+	bool is_target,
+		is_again; /* the member at hand is of the name; not the first such */
 };
 
 static void put(struct rewrite *w, const char *s, size_t len)
@@ -94,8 +95,8 @@ static const struct json_rule rules[] = {
 	{ "*", JSON_ANY | JSON_END, on_member, 0 },
 };
 
-int spec_process_set_terminal(const char *json, size_t len, bool terminal,
-			      char **out, size_t *out_len, struct spec_error *e)
+int spec_process_set_terminal(const char *json, size_t len, bool terminal, char **out,
+			      size_t *out_len, struct spec_error *e)
 {
 	struct rewrite w = {
 		.json = json,

@@ -63,7 +63,9 @@ static bool is_star(const char *key, size_t len, const char *name, size_t n)
 
 /* How a key may match a name, the best way first. */
 static bool (*const ways[])(const char *, size_t, const char *, size_t) = {
-	is_same, json_name_is, is_star,
+	is_same,
+	json_name_is,
+	is_star,
 };
 
 /* The rules about the member @key of @from (NULL: about its elements). */
@@ -155,7 +157,8 @@ static int check_kind(struct walk *w, const struct walk_node *n, struct json *j,
 /* The frame of the innermost open object or array, NULL if no rule is about it. */
 static struct walk_frame *top_frame(struct walk *w)
 {
-	return w->n_frames && w->n_frames == w->depth ? &w->frames[w->n_frames - 1] : NULL;
+	return w->n_frames && w->n_frames == w->depth ? &w->frames[w->n_frames - 1]
+						      : NULL;
 }
 
 static struct walk_node find_value(struct walk *w)

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing documents. */
+#include "spec-common.h"
+
+static void test_write(void **state)
+{
+	struct json_out o = JSON_OUT_INIT;
+	size_t len = 0;
+	char *s;
+
+	(void)state;
+	json_out_open(&o, '{');
+	json_out_key(&o, "a\"");
+	json_out_string(&o, "x\\\n\x01\x7f/\xc3\xa9\xff\xed\xa0\x80\0", 13);
+	json_out_key(&o, "b");
+	json_out_open(&o, '[');
+	json_out_bool(&o, true);
+	json_out_bool(&o, false);
+	json_out_int(&o, INT64_MIN);
+	json_out_open(&o, '{');
+	json_out_close(&o, '}');
+	json_out_open(&o, '[');
+	json_out_close(&o, ']');
+	json_out_close(&o, ']');
+	json_out_key(&o, "");
+	json_out_string(&o, "", 0);
+	json_out_close(&o, '}');
+	s = json_out_take(&o, &len);
+	assert_non_null(s);
+	assert_string_equal(
+		s,
+		"{\"a\\\"\":\"x\\\\\\u000a\\u0001\\u007f/\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd"
+		"\xef\xbf\xbd\xef\xbf\xbd\\u0000\",\"b\":[true,false,"
+		"-9223372036854775808,{},[]],"
+		"\"\":\"\"}");
+	assert_int_equal(len, strlen(s));
+	free(s);
+	/* Empty again. */
+	json_out_int(&o, 7);
+	s = json_out_take(&o, &len);
+	assert_string_equal(s, "7");
+	free(s);
+}
+
+static const struct json_rule rules[] = { { "s", JSON_STRING, json_put_string, 0 } };
+
+/* Every byte of every string comes back as it was. */
+static void test_write_and_read(void **state)
+{
+	char text[1100];
+	char *s, *again = NULL;
+	struct json_doc doc = { "doc", rules, 1, &again, NULL, false };
+	struct json_out o = JSON_OUT_INIT;
+	size_t len;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		text[i] = (char)(1 + i % 127);
+	text[1000] = '\0';
+	json_out_open(&o, '{');
+	json_out_key(&o, "s");
+	json_out_string(&o, text, 1000);
+	json_out_close(&o, '}');
+	s = json_out_take(&o, &len);
+	assert_int_equal(json_parse(&doc, s, len), 0);
+	assert_string_equal(again, text);
+	free(again);
+	free(s);
+}
+
+static void test_write_no_memory(void **state)
+{
+	char *s = NULL;
+	size_t len;
+
+	(void)state;
+	each_alloc_failing(n)
+	{
+		struct json_out o = JSON_OUT_INIT;
+
+		json_out_open(&o, '[');
+		for (int i = 0; i < 1000; i++)
+			json_out_int(&o, i);
+		json_out_close(&o, ']');
+		s = json_out_take(&o, &len);
+		if (s) {
+			assert_int_equal(strlen(s), 3891);
+			free(s);
+		} else {
+			assert_true(n < 20);
+		}
+	}
+	assert_non_null(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_write_no_memory),
+	};
+
+	return cmocka_run_group_tests_name("json-out", tests, NULL, NULL);
+}
