@@ -90,7 +90,7 @@ TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
 SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
 	output rewrite)
 SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup command container create delete err event \
-	flags info io launch limits log mount op options process reap relay remove \
+	flags info io kill launch limits log mount op options process reap relay remove \
 	runtime serve service sha256 socket spawn start state util)
 
 API = bootstrap events forward linux_runc runc_options runtimeoptions task types \

@@ -122,7 +122,7 @@ static int find_v1(struct cgroup *cg, const char *membership)
 	return -ENOENT;
 }
 
-int cgroup_find(struct cgroup *cg, pid_t pid)
+static int find(struct cgroup *cg, pid_t pid)
 {
 	_cleanup_free_ char *membership = NULL, *path = NULL;
 	struct statfs fs;
@@ -130,7 +130,6 @@ int cgroup_find(struct cgroup *cg, pid_t pid)
 	size_t len;
 	int r;
 
-	cgroup_release(cg);
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
 	r = file_read(name, PROC_FILE_MAX, &membership, &len);
 	if (r < 0)
@@ -143,6 +142,27 @@ int cgroup_find(struct cgroup *cg, pid_t pid)
 		return -ENOENT;
 	cg->dir = str_printf("%s%s", ROOT, path);
 	return cg->dir ? 0 : -ENOMEM;
+}
+
+int cgroup_find(struct cgroup *cg, pid_t pid)
+{
+	struct cgroup own = { 0 };
+	int r = find(&own, getpid());
+	size_t len;
+
+	cgroup_release(cg);
+	if (r == 0)
+		r = find(cg, pid);
+	if (r == 0) {
+		len = strlen(cg->dir);
+		if (strncmp(own.dir, cg->dir, len) == 0 &&
+		    (!own.dir[len] || own.dir[len] == '/' || cg->dir[len - 1] == '/'))
+			r = -EXDEV;
+	}
+	if (r < 0)
+		cgroup_release(cg);
+	cgroup_release(&own);
+	return r;
 }
 
 void cgroup_release(struct cgroup *cg)

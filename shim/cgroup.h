@@ -11,7 +11,10 @@ struct cgroup {
 	bool unified; /* cgroup v2 */
 };
 
-/* Finds the cgroup of a living process. Negative errno. */
+/*
+ * Finds the cgroup of a living process. Negative errno; -EXDEV: it is one that
+ * we are in ourselves, so it is not the container's alone.
+ */
 int cgroup_find(struct cgroup *cg, pid_t pid);
 void cgroup_release(struct cgroup *cg);
 

@@ -14,6 +14,8 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 		return NULL;
 	c->shim = s;
 	list_init(&c->execs);
+	list_init(&c->init.link);
+	command_init(&c->killer, &s->reaper, NULL);
 	timer_init(&c->exec_drain, process_give_up_execs);
 	list_append(&s->containers, &c->link);
 	s->n_containers++;
@@ -31,13 +33,12 @@ void container_free(struct container *c)
 	struct shim *s = c->shim;
 	struct process *exec;
 
-	list_for_each(exec, &c->execs, link) {
-		process_fini(exec);
-		free(exec);
-	}
+	list_for_each(exec, &c->execs, link)
+		process_free_exec(exec);
 	if (c->init.container)
 		process_fini(&c->init);
 	timer_disarm(&c->exec_drain);
+	command_release(&c->killer);
 	list_del(&c->link);
 	s->n_containers--;
 	spec_release(&c->spec);

@@ -49,10 +49,13 @@ static void answer_failure(struct op *op)
 {
 	struct container *c = op->process->container;
 
-	log_write(LOG_INFO, c->id, "create: %s", op->err.text);
-	err_reply(op->call, &op->err);
-	op->call = NULL;
+	struct err e = op->err;
+	struct ttrpc_call *call;
+
+	log_write(LOG_INFO, c->id, "create: %s", e.text);
+	call = op_end(op);
 	container_free(c);
+	err_reply(call, &e);
 }
 
 static void on_undone(struct command *cmd)
@@ -106,7 +109,7 @@ static void undo(struct op *op)
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	const char *args[] = { "delete", "--force", c->id, NULL };
-	const struct runtime_call call = { "delete", args, NULL, -1, false };
+	const struct runtime_call call = { "delete", args, NULL, false };
 	struct err e = ERR_INIT;
 
 	cr->undoing = true;
@@ -155,8 +158,7 @@ static void on_connected(struct io *io, struct err *failure)
 	c->ready = true;
 	event_create(&c->shim->events, c, r->rootfs, r->n_rootfs, r->checkpoint);
 	process_settle(&c->init, true);
-	service_reply_created(op->call, &c->init);
-	op_done(op);
+	service_reply_created(op_end(op), &c->init);
 }
 
 static void on_created(struct command *cmd)
@@ -191,7 +193,7 @@ static void run_create(struct op *op)
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	const char *args[12] = { "create", "--bundle", c->bundle, "--pid-file", cr->pid_file };
-	const struct runtime_call call = { "create", args, c->init.io.child, -1, true };
+	const struct runtime_call call = { "create", args, c->init.io.child, true };
 	int n = 5, r;
 
 	if (c->options.no_pivot_root)

@@ -82,9 +82,26 @@ static int open_stdin_file(struct io *io, const char *path, struct err *e)
 	return 0;
 }
 
+/*
+ * The name of stdout may be a URL, whose scheme then decides how all of stdio
+ * is done (contract 5.1). "fifo" is what a plain path is; such a URL is opened
+ * literally, as by every shim.
+ */
+static int check_scheme(const char *name, struct err *e)
+{
+	size_t n = name ? strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789+-.") : 0;
+
+	if (n == 0 || name[n] != ':' || (n == 4 && strncmp(name, "fifo", 4) == 0))
+		return 0;
+	return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %.*s", (int)n, name);
+}
+
 int io_open(struct io *io, const char *const names[static IO_STREAMS], uid_t uid, gid_t gid,
 	    struct err *e)
 {
+	if (check_scheme(names[IO_STDOUT], e) < 0)
+		return -e->code;
 	for (int i = 0; i < IO_STREAMS; i++) {
 		int r = 0;
 
@@ -302,7 +319,7 @@ static void connect_all(struct io *io)
 			continue;
 		r = i == IO_STDIN ? connect_input(s, &e) : connect_output(s, &e);
 		if (r == -EAGAIN) {
-			waiting = s;
+			waiting = waiting ? waiting : s;
 		} else if (r < 0) {
 			report_connected(io, &e);
 			return;

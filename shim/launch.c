@@ -18,6 +18,7 @@
 struct launch {
 	struct op op;
 	char *pid_file;
+	int document; /* the exec's process document, while the runtime reads it */
 };
 
 static struct launch *launch_of(struct op *op)
@@ -28,6 +29,7 @@ static struct launch *launch_of(struct op *op)
 static void release(struct op *op)
 {
 	free(launch_of(op)->pid_file);
+	closep(&launch_of(op)->document);
 }
 
 static void fail(struct op *op)
@@ -54,8 +56,7 @@ static void on_init_started(struct command *cmd)
 	p->state = PROC_RUNNING;
 	event_start(&p->container->shim->events, p);
 	process_settle(p, true);
-	service_reply_started(op->call, p);
-	op_done(op);
+	service_reply_started(op_end(op), p);
 }
 
 static void start_init(struct op *op)
@@ -63,7 +64,7 @@ static void start_init(struct op *op)
 	struct process *p = op->process;
 	struct container *c = p->container;
 	const char *args[] = { "start", c->id, NULL };
-	const struct runtime_call call = { "start", args, NULL, -1, false };
+	const struct runtime_call call = { "start", args, NULL, false };
 
 	p->starting = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
@@ -109,8 +110,7 @@ static void on_exec_connected(struct io *io, struct err *failure)
 	p->document = NULL;
 	event_exec_started(&p->container->shim->events, p);
 	process_settle(p, true);
-	service_reply_started(op->call, p);
-	op_done(op);
+	service_reply_started(op_end(op), p);
 }
 
 static void on_exec_started(struct command *cmd)
@@ -137,16 +137,15 @@ static void on_exec_started(struct command *cmd)
 /* The process document in a file in memory: nothing to clean up, nothing to fill. */
 static int open_document(const struct process *p, struct err *e)
 {
-	int fd = memfd_open("process.json"), r;
+	_cleanup_close_ int fd = memfd_open("process.json");
+	int r;
 
 	if (fd < 0)
-		return err_sys(e, -fd, "make a file for the process document");
+		return err_sys(e, errno, "make a file for the process document");
 	r = write_all(fd, p->document, p->document_len);
-	if (r < 0) {
-		close(fd);
+	if (r < 0)
 		return err_sys(e, -r, "write the process document");
-	}
-	return fd;
+	return TAKE_FD(fd);
 }
 
 static int run_exec(struct op *op)
@@ -155,19 +154,21 @@ static int run_exec(struct op *op)
 	struct container *c = p->container;
 	struct launch *la = launch_of(op);
 	const char *const names[IO_STREAMS] = { p->stdin_path, p->stdout_path, p->stderr_path };
-	_cleanup_close_ int document = open_document(p, &op->err);
+	char path[RUNTIME_FD_PATH];
 
-	if (document < 0)
-		return document;
+	la->document = open_document(p, &op->err);
+	if (la->document < 0)
+		return la->document;
+	runtime_fd_path(la->document, path);
 	la->pid_file = str_printf("%s/exec-%s.pid", c->bundle, p->id);
 	if (!la->pid_file)
 		return err_nomem(&op->err);
 	if (io_open(&p->io, names, c->options.io_uid, c->options.io_gid, &op->err) < 0)
 		return err_prefix(&op->err, "failed to create init process I/O");
 
-	const char *args[] = { "exec", "--process", RUNTIME_DOCUMENT, "--detach", "--pid-file",
+	const char *args[] = { "exec", "--process", path, "--detach", "--pid-file",
 			       la->pid_file, c->id, NULL };
-	const struct runtime_call call = { "exec", args, p->io.child, document, true };
+	const struct runtime_call call = { "exec", args, p->io.child, true };
 
 	unlink(la->pid_file);
 	if (runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,
@@ -216,5 +217,6 @@ void launch_begin(struct process *p, struct ttrpc_call *call)
 	if (!op)
 		return;
 	op->release = release;
+	launch_of(op)->document = -1;
 	op_submit(op);
 }

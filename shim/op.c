@@ -41,20 +41,23 @@ static void op_free(struct op *op)
 	free(op);
 }
 
-void op_done(struct op *op)
+struct ttrpc_call *op_end(struct op *op)
 {
+	struct ttrpc_call *call = op->call;
 	struct process *p = op->process;
 
 	op_free(op);
 	/* From the loop, not from here: a long queue must not become a deep stack. */
 	if (!list_empty(&p->ops))
 		work_queue(&p->container->shim->loop, &p->next_op);
+	return call;
 }
 
 void op_fail(struct op *op)
 {
-	err_reply(op->call, &op->err);
-	op_done(op);
+	struct err e = op->err;
+
+	err_reply(op_end(op), &e);
 }
 
 void op_abort_all(struct process *p)

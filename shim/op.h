@@ -5,7 +5,7 @@
  * what concerns one process, and nothing else waits.
  *
  * An op is embedded first in a larger struct, made by op_new(), and ends in
- * op_done() or op_fail(), which answer the call and let the next one begin.
+ * op_end() or op_fail(), which let the next one begin.
  */
 #pragma once
 
@@ -35,9 +35,13 @@ struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 /* Begins it if it is the first; the caller has set up the larger struct. */
 void op_submit(struct op *op);
 
-/* Ends an op whose call has been answered; frees it; the next one may begin. */
-void op_done(struct op *op);
-/* Answers with op->err and ends. */
+/*
+ * Ends an op: releases all that it holds and frees it; the next one may begin.
+ * Returns its call, to be answered after that, so that a client that has its
+ * answer finds nothing of the op left.
+ */
+struct ttrpc_call *op_end(struct op *op);
+/* Ends it and answers with op->err. */
 void op_fail(struct op *op);
 
 /* Ends all ops of a process that is going away, answering NotFound. */

@@ -28,13 +28,10 @@ static void on_next_op(struct work *w)
 
 int process_init(struct process *p, struct container *c, const char *id)
 {
-	*p = (struct process){
-		.container = c,
-		.state = PROC_CREATED,
-		.child = CHILD_INIT,
-		.exited_at = { .tv_sec = TIME_ZERO },
-	};
-	list_init(&p->link);
+	p->container = c;
+	p->state = PROC_CREATED;
+	p->child = (struct child)CHILD_INIT;
+	p->exited_at.tv_sec = TIME_ZERO;
 	list_init(&p->waiters);
 	list_init(&p->ops);
 	work_init(&p->next_op, on_next_op);
@@ -57,6 +54,32 @@ void process_fini(struct process *p)
 	free(p->stdout_path);
 	free(p->stderr_path);
 	free(p->document);
+}
+
+struct process *process_new_exec(struct container *c, const char *id)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	list_append(&c->execs, &p->link);
+	c->n_execs++;
+	if (process_init(p, c, id) == 0)
+		return p;
+	process_free_exec(p);
+	return NULL;
+}
+
+void process_free_exec(struct process *p)
+{
+	p->container->n_execs--;
+	process_fini(p);
+	free(p);
+}
+
+struct exit_record process_exit(const struct process *p)
+{
+	return (struct exit_record){ p->pid, p->exit_status, p->exited_at };
 }
 
 bool process_is_init(const struct process *p)
@@ -83,7 +106,7 @@ static void finish_exit(struct process *p)
 	p->exit_seen = false;
 	p->state = PROC_STOPPED;
 	if (process_is_init(p)) {
-		const struct exit_record r = { p->pid, p->exit_status, p->exited_at };
+		const struct exit_record r = process_exit(p);
 
 		bundle_write_exit(c->bundle, &r);
 	}
@@ -97,24 +120,24 @@ static void finish_exit(struct process *p)
 		p->gone(p);
 }
 
-static void kill_remains(struct container *c)
-{
-	int r;
-
-	/* The kernel has done it for a pid namespace of its own. */
-	if (c->spec.private_pid_ns)
-		return;
-	r = cgroup_kill(&c->cgroup, SIGKILL);
-	if (r < 0)
-		log_write(LOG_WARN, c->id, "failed to kill init's children: %s",
-			  err_strerror(-r));
-}
-
 /* The last exec has gone, or their time is up. */
 static void finish_init(struct container *c)
 {
 	timer_disarm(&c->exec_drain);
 	finish_exit(&c->init);
+}
+
+static void finish_init_if_alone(struct container *c)
+{
+	/* Not if the time was up, and the init's exit is told already. */
+	if (c->n_live_execs == 0 && !c->killing && timer_is_armed(&c->exec_drain))
+		finish_init(c);
+}
+
+void process_remains_killed(struct container *c)
+{
+	c->killing = false;
+	finish_init_if_alone(c);
 }
 
 /* A runtime that is starting something in a dead container only has to notice. */
@@ -131,14 +154,11 @@ static void on_init_exit(struct container *c)
 	struct process *exec;
 
 	c->init_dead = true;
-	kill_remains(c);
-	if (c->n_live_execs == 0) {
-		finish_init(c);
-		return;
-	}
+	c->killing = !kill_remains(c);
 	list_for_each(exec, &c->execs, link)
 		hurry(exec);
 	timer_arm_in(&c->shim->loop, &c->exec_drain, c->shim->limits.exec_drain_ns);
+	finish_init_if_alone(c);
 }
 
 void process_give_up_execs(struct timer *t)
@@ -154,9 +174,7 @@ static void exec_gone(struct container *c)
 {
 	assert(c->n_live_execs > 0);
 	c->n_live_execs--;
-	/* Not if its time was up, and the init's exit is told already. */
-	if (c->n_live_execs == 0 && timer_is_armed(&c->exec_drain))
-		finish_init(c);
+	finish_init_if_alone(c);
 }
 
 static void process_exited(struct process *p)

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "shim/bundle.h"
 #include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/mount.h"
@@ -45,11 +46,14 @@ static void finish(struct op *op)
 {
 	struct container *c = op->process->container;
 
+	const struct exit_record x = process_exit(&c->init);
+	struct ttrpc_call *call;
+
 	c->init.state = PROC_DELETED;
 	event_delete(&c->shim->events, &c->init);
-	service_reply_deleted(op->call, &c->init);
-	op->call = NULL;
+	call = op_end(op);
 	container_free(c);
+	service_reply_deleted(call, &x);
 }
 
 static void on_unmounted(struct command *cmd)
@@ -105,7 +109,7 @@ static void run_delete(struct op *op)
 {
 	struct container *c = op->process->container;
 	const char *args[] = { "delete", c->id, NULL };
-	const struct runtime_call call = { "delete", args, NULL, -1, false };
+	const struct runtime_call call = { "delete", args, NULL, false };
 
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
 			c->shim->limits.runtime_s, &op->err) < 0) {
@@ -170,17 +174,15 @@ static void on_exec_drained(struct io *io, bool complete)
 {
 	struct process *p = container_of(io, struct process, io);
 	struct op *op = list_first(&p->ops, struct op, link);
+	const struct exit_record x = process_exit(p);
+	struct ttrpc_call *call;
 
 	if (!complete)
 		log_write(LOG_WARN, p->container->id, "something still holds the output of "
 			  "exec \"%s\" open: not waited for any longer", p->id);
-	io_close(&p->io);
-	p->state = PROC_DELETED;
-	service_reply_deleted(op->call, p);
-	op->call = NULL;
-	p->container->n_execs--;
-	process_fini(p);
-	free(p);
+	call = op_end(op);
+	process_free_exec(p);
+	service_reply_deleted(call, &x);
 }
 
 /* ------------------------------------------------------------- request */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/shim.h"
@@ -25,12 +26,18 @@ static void exec_error(const struct container *c, const char *path, int r, struc
 			c->runtime);
 }
 
+void runtime_fd_path(int fd, char path[static RUNTIME_FD_PATH])
+{
+	snprintf(path, RUNTIME_FD_PATH, "/proc/%d/fd/%d", getpid(), fd);
+}
+
 int runtime_run(struct command *cmd, const struct container *c, const struct runtime_call *call,
 		unsigned timeout_s, struct err *e)
 {
-	const char *argv[MAX_ARGS] = { c->runtime, "--root", c->root, "--log", "/proc/self/fd/3",
+	char log[RUNTIME_FD_PATH];
+	const char *argv[MAX_ARGS] = { c->runtime, "--root", c->root, "--log", log,
 				       "--log-format", "json" };
-	int fds[5], n = 7, r;
+	int fds[3], n = 7, r;
 	_cleanup_close_ int null = -1;
 	char path[PATH_MAX] = "";
 
@@ -56,8 +63,7 @@ int runtime_run(struct command *cmd, const struct container *c, const struct run
 		return err_sys(e, errno, "prepare %s %s", c->runtime, call->verb);
 	for (int i = 0; i < 3; i++)
 		fds[i] = call->stdio ? call->stdio[i] : i == 0 ? null : cmd->out_fd;
-	fds[3] = cmd->log_fd;
-	fds[4] = call->document;
+	runtime_fd_path(cmd->log_fd, log);
 
 	struct spawn s = {
 		.path = path,
@@ -65,7 +71,7 @@ int runtime_run(struct command *cmd, const struct container *c, const struct run
 		.envp = environ,
 		.cwd = c->bundle,
 		.fds = fds,
-		.n_fds = call->document >= 0 ? 5 : 4,
+		.n_fds = 3,
 		.dies_with_us = true,
 	};
 	r = command_exec(cmd, call->verb, &s, call->birth, timeout_s);

@@ -17,12 +17,15 @@ struct runtime_call {
 	const char *verb;        /* "create": for texts */
 	const char *const *args; /* what follows the global flags; ends with NULL */
 	const int *stdio;        /* 3 descriptors; NULL: none, output is captured */
-	int document;            /* becomes RUNTIME_DOCUMENT; -1: none */
 	bool birth;              /* leaves us a process */
 };
 
-/* The path under which the runtime finds the document that it was given. */
-#define RUNTIME_DOCUMENT "/proc/self/fd/4"
+/*
+ * The path under which the runtime finds a descriptor of ours. It is not given
+ * the descriptor itself, so nothing of it can reach a container.
+ */
+#define RUNTIME_FD_PATH 40
+void runtime_fd_path(int fd, char path[static RUNTIME_FD_PATH]);
 
 /*
  * Starts the runtime of @c in its bundle; @cmd is prepared by command_init().

@@ -5,9 +5,7 @@
  * all (dispatch()); what takes time is handed on (create.c, launch.c, remove.c).
  * The only file that knows the messages of the service.
  */
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 
 #include "runc_options.pb-c.h"
@@ -40,7 +38,7 @@ struct method {
 
 /* --------------------------------------------------------------- replies */
 
-static void reply_empty(struct ttrpc_call *call)
+void service_reply_empty(struct ttrpc_call *call)
 {
 	const Google__Protobuf__Empty m = GOOGLE__PROTOBUF__EMPTY__INIT;
 
@@ -72,13 +70,13 @@ void service_reply_started(struct ttrpc_call *call, const struct process *p)
 	ttrpc_call_reply(call, &m.base);
 }
 
-void service_reply_deleted(struct ttrpc_call *call, const struct process *p)
+void service_reply_deleted(struct ttrpc_call *call, const struct exit_record *x)
 {
 	Task__DeleteResponse m = TASK__DELETE_RESPONSE__INIT;
-	Google__Protobuf__Timestamp at = timestamp(p->exited_at);
+	Google__Protobuf__Timestamp at = timestamp(x->at);
 
-	m.pid = (uint32_t)p->pid;
-	m.exit_status = (uint32_t)p->exit_status;
+	m.pid = (uint32_t)x->pid;
+	m.exit_status = (uint32_t)x->status;
 	m.exited_at = &at;
 	ttrpc_call_reply(call, &m.base);
 }
@@ -195,35 +193,17 @@ static void handle_wait(struct request *r)
 	list_append(&r->process->waiters, &r->call->link);
 }
 
-/* What "runc kill" means, without running it (contract 4.9). */
-static int kill_init(struct container *c, int signo, bool all, struct err *e)
-{
-	int r = -EPERM;
-
-	if (all || (signo == SIGKILL && !c->spec.private_pid_ns))
-		r = cgroup_kill(&c->cgroup, signo);
-	/* A cgroup that is not the container's alone is left in peace. */
-	if (r < 0)
-		return process_signal(&c->init, signo, e);
-	return 0;
-}
-
 static void handle_kill(struct request *r)
 {
 	const Task__KillRequest *m = r->message;
 	struct err e = ERR_INIT;
-	int n;
 
-	if (m->signal > INT_MAX)
-		n = err_set(&e, TTRPC_INVALID_ARGUMENT, "%u is no signal", m->signal);
-	else if (process_is_init(r->process))
-		n = kill_init(r->container, (int)m->signal, m->all, &e);
-	else
-		n = process_signal(r->process, (int)m->signal, &e);
-	if (n < 0)
+	if (m->signal > INT_MAX) {
+		err_set(&e, TTRPC_INVALID_ARGUMENT, "%u is no signal", m->signal);
 		err_reply(r->call, &e);
-	else
-		reply_empty(r->call);
+		return;
+	}
+	kill_begin(r->process, (int)m->signal, m->all, r->call);
 }
 
 /* Packs the ProcessDetails of an exec into the call's memory. */
@@ -246,41 +226,43 @@ static bool add_details(struct ttrpc_call *call, Types__ProcessInfo *info, const
 	return true;
 }
 
-static bool fill_pids(struct request *r, Task__PidsResponse *m, const pid_t *pids, size_t n)
+static bool fill_pids(struct ttrpc_call *call, Task__PidsResponse *m, struct container *c,
+		      const pid_t *pids, size_t n)
 {
-	Types__ProcessInfo *infos = ttrpc_call_alloc(r->call, n * sizeof(*infos) + 1);
+	Types__ProcessInfo *infos = ttrpc_call_alloc(call, n * sizeof(*infos) + 1);
 	struct process *exec;
 
-	m->processes = ttrpc_call_alloc(r->call, n * sizeof(*m->processes) + 1);
+	m->processes = ttrpc_call_alloc(call, n * sizeof(*m->processes) + 1);
 	if (!infos || !m->processes)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		infos[i] = (Types__ProcessInfo)TYPES__PROCESS_INFO__INIT;
 		infos[i].pid = (uint32_t)pids[i];
 		m->processes[m->n_processes++] = &infos[i];
-		list_for_each(exec, &r->container->execs, link)
-			if (exec->pid == pids[i] && !add_details(r->call, &infos[i], exec->id))
+		list_for_each(exec, &c->execs, link)
+			if (exec->pid == pids[i] && !add_details(call, &infos[i], exec->id))
 				return false;
 	}
 	return true;
 }
 
-static void handle_pids(struct request *r)
+void service_reply_pids(struct ttrpc_call *call, struct container *c, const pid_t *pids,
+			size_t n)
 {
 	Task__PidsResponse m = TASK__PIDS_RESPONSE__INIT;
-	_cleanup_free_ pid_t *pids = NULL;
-	struct err e = ERR_INIT;
-	size_t n = 0;
-	int err = cgroup_pids(&r->container->cgroup, &pids, &n);
+	struct err e;
 
-	if (err < 0)
-		err_sys(&e, -err, "list the processes of %s", r->container->id);
-	else if (!fill_pids(r, &m, pids, n))
+	if (fill_pids(call, &m, c, pids, n)) {
+		ttrpc_call_reply(call, &m.base);
+	} else {
 		err_nomem(&e);
-	if (e.code)
-		err_reply(r->call, &e);
-	else
-		ttrpc_call_reply(r->call, &m.base);
+		err_reply(call, &e);
+	}
+}
+
+static void handle_pids(struct request *r)
+{
+	pids_begin(r->container, r->call);
 }
 
 static int check_exec(struct request *r, const Task__ExecProcessRequest *m, struct err *e)
@@ -304,12 +286,11 @@ static int check_exec(struct request *r, const Task__ExecProcessRequest *m, stru
 static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct err *e)
 {
 	struct spec_error se;
-	struct process *p = calloc(1, sizeof(*p));
+	struct process *p = process_new_exec(r->container, m->exec_id);
 
 	if (!p)
 		return err_nomem(e);
-	if (process_init(p, r->container, m->exec_id) < 0 ||
-	    !str_copy(&p->stdin_path, m->stdin) || !str_copy(&p->stdout_path, m->stdout) ||
+	if (!str_copy(&p->stdin_path, m->stdin) || !str_copy(&p->stdout_path, m->stdout) ||
 	    !str_copy(&p->stderr_path, m->stderr)) {
 		err_nomem(e);
 	} else if (spec_process_set_terminal((const char *)m->spec->value.data,
@@ -318,13 +299,10 @@ static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct
 		err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s: %s", m->exec_id, se.text);
 	} else {
 		p->terminal = m->terminal;
-		list_append(&r->container->execs, &p->link);
-		r->container->n_execs++;
 		r->process = p;
 		return 0;
 	}
-	process_fini(p);
-	free(p);
+	process_free_exec(p);
 	return -e->code;
 }
 
@@ -338,13 +316,13 @@ static void handle_exec(struct request *r)
 		return;
 	}
 	event_exec_added(&r->shim->events, r->process);
-	reply_empty(r->call);
+	service_reply_empty(r->call);
 }
 
 static void handle_close_io(struct request *r)
 {
 	io_close_stdin(&r->process->io);
-	reply_empty(r->call);
+	service_reply_empty(r->call);
 }
 
 /* Never an error: it is how containerd finds out whether a shim lives (contract 1.15). */
@@ -363,7 +341,7 @@ static void handle_shutdown(struct request *r)
 {
 	/* The socket must be gone when the answer arrives (contract 1.11). */
 	serve_shutdown(r->shim);
-	reply_empty(r->call);
+	service_reply_empty(r->call);
 }
 
 /* -------------------------------------------------------------- dispatch */

@@ -17,7 +17,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "shim/bundle.h"
 #include "shim/cgroup.h"
+#include "shim/command.h"
 #include "shim/event.h"
 #include "shim/io.h"
 #include "shim/limits.h"
@@ -73,6 +75,8 @@ struct container {
 	unsigned n_execs;
 	unsigned n_live_execs; /* starting or running */
 	bool init_dead;        /* exec Start is refused from here on */
+	bool killing;          /* the runtime is killing what the init left behind */
+	struct command killer;
 	struct timer exec_drain; /* how long the execs may delay the init's exit */
 };
 
@@ -121,8 +125,17 @@ struct process *container_process(struct container *c, const char *exec_id);
 
 /* process.c */
 
+/*
+ * Prepares a zeroed process that is linked already; -ENOMEM. process_fini() is
+ * owed in any case: it answers all calls that wait for the process.
+ */
 int process_init(struct process *p, struct container *c, const char *id);
 void process_fini(struct process *p);
+/* An exec, on its container's list; NULL: out of memory. */
+struct process *process_new_exec(struct container *c, const char *id);
+void process_free_exec(struct process *p);
+/* How it ended, or that it has not (TIME_ZERO). */
+struct exit_record process_exit(const struct process *p);
 /*
  * The process exists: watches it. @pid_file says which one it is. The error
  * says when that file lies.
@@ -154,9 +167,22 @@ void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request
 void launch_begin(struct process *p, struct ttrpc_call *call);
 void remove_begin(struct process *p, struct ttrpc_call *call);
 
+/* kill.c: signals, and what lists and kills all processes of a container. */
+void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call);
+void pids_begin(struct container *c, struct ttrpc_call *call);
+/*
+ * Kills what is left of a container whose init is dead. True: done, or nothing
+ * to do; false: process_remains_killed() will be called.
+ */
+bool kill_remains(struct container *c);
+void process_remains_killed(struct container *c);
+
 /* service.c: binds the Task service, and the answers of the ops. */
 void service_open(struct shim *s);
 void service_reply_created(struct ttrpc_call *call, const struct process *init);
+void service_reply_empty(struct ttrpc_call *call);
+void service_reply_pids(struct ttrpc_call *call, struct container *c, const pid_t *pids,
+			size_t n);
 void service_reply_started(struct ttrpc_call *call, const struct process *p);
-void service_reply_deleted(struct ttrpc_call *call, const struct process *p);
+void service_reply_deleted(struct ttrpc_call *call, const struct exit_record *x);
 void service_reply_waited(struct ttrpc_call *call, const struct process *p);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Kill and Pids: what "runc kill" and "runc ps" mean (contract 4.9, 8.5), by
+ * pidfd and cgroup files, at once and whatever else is under way. Only for a
+ * container whose cgroup is not its own is the runtime asked, in an op.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/op.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+#define OUTPUT_MAX (1u << 20)
+
+struct kill_op {
+	struct op op;
+	int signo;
+};
+
+/* The classes of a failed "kill", by what runtimes write (contract 4.9). */
+static void classify(struct err *e)
+{
+	if (strstr(e->text, "process already finished") ||
+	    strstr(e->text, "container not running") || strstr(e->text, "is not running") ||
+	    strcasestr(e->text, "no such process"))
+		err_set(e, TTRPC_NOT_FOUND, "process already finished");
+	else if (strstr(e->text, "does not exist"))
+		err_set(e, TTRPC_NOT_FOUND, "no such container");
+	else
+		err_prefix(e, "unknown error after kill");
+}
+
+static void on_killed(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (command_succeeded(cmd)) {
+		service_reply_empty(op_end(op));
+		return;
+	}
+	command_describe(cmd, &op->err);
+	classify(&op->err);
+	op_fail(op);
+}
+
+static void begin_kill(struct op *op)
+{
+	struct container *c = op->process->container;
+	char signo[16];
+	const char *args[] = { "kill", "--all", c->id, signo, NULL };
+	const struct runtime_call call = { "kill", args, NULL, false };
+
+	snprintf(signo, sizeof(signo), "%d", container_of(op, struct kill_op, op)->signo);
+	if (runtime_run(op_command(op, on_killed), c, &call, c->shim->limits.runtime_s,
+			&op->err) < 0)
+		op_fail(op);
+}
+
+/* True: done, @e says how. False: only the runtime can. */
+static bool kill_here(struct process *p, int signo, bool all, struct err *e)
+{
+	struct container *c = p->container;
+	int r;
+
+	if (!process_is_init(p) || !(all || (signo == SIGKILL && !c->spec.private_pid_ns))) {
+		process_signal(p, signo, e);
+		return true;
+	}
+	r = cgroup_kill(&c->cgroup, signo);
+	if (r < 0 && r != -ENOENT)
+		err_sys(e, -r, "unknown error after kill");
+	return r != -ENOENT;
+}
+
+void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
+{
+	struct err e = ERR_INIT;
+	struct op *op;
+
+	if (kill_here(p, signo, all, &e)) {
+		if (e.code)
+			err_reply(call, &e);
+		else
+			service_reply_empty(call);
+		return;
+	}
+	op = op_new(sizeof(struct kill_op), p, call, begin_kill);
+	if (!op)
+		return;
+	container_of(op, struct kill_op, op)->signo = signo;
+	op_submit(op);
+}
+
+/* ------------------------------------------------- what an init left behind */
+
+static void on_remains_killed(struct command *cmd)
+{
+	struct container *c = container_of(cmd, struct container, killer);
+	struct err e = ERR_INIT;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "failed to kill init's children", &e);
+		log_write(LOG_WARN, c->id, "%s", e.text);
+	}
+	command_release(cmd);
+	process_remains_killed(c);
+}
+
+bool kill_remains(struct container *c)
+{
+	const char *args[] = { "kill", "--all", c->id, "9", NULL };
+	const struct runtime_call call = { "kill", args, NULL, false };
+	struct err e = ERR_INIT;
+	int r;
+
+	/* For a pid namespace of its own the kernel has done it. */
+	if (c->spec.private_pid_ns)
+		return true;
+	r = cgroup_kill(&c->cgroup, SIGKILL);
+	if (r == -ENOENT) {
+		command_init(&c->killer, &c->shim->reaper, on_remains_killed);
+		r = runtime_run(&c->killer, c, &call, LIMIT_RUNTIME_ORPHAN_MS / 1000, &e);
+		if (r == 0)
+			return false;
+		log_write(LOG_WARN, c->id, "failed to kill init's children: %s", e.text);
+	} else if (r < 0) {
+		log_write(LOG_WARN, c->id, "failed to kill init's children: %s",
+			  err_strerror(-r));
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ pids */
+
+static void on_listed(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct container *c = op->process->container;
+	_cleanup_free_ char *text = malloc(OUTPUT_MAX);
+	_cleanup_free_ int *pids = NULL;
+	struct spec_error se;
+	size_t n;
+
+	if (!text) {
+		err_nomem(&op->err);
+		op_fail(op);
+		return;
+	}
+	if (!command_succeeded(cmd)) {
+		command_describe(cmd, &op->err);
+		op_fail(op);
+		return;
+	}
+	n = memfd_read(cmd->out_fd, text, OUTPUT_MAX);
+	if (spec_ps_parse(text, n, &pids, &n, &se) < 0) {
+		err_set(&op->err, TTRPC_UNKNOWN, "%s ps: %s", c->runtime, se.text);
+		op_fail(op);
+		return;
+	}
+	service_reply_pids(op_end(op), c, pids, n);
+}
+
+static void begin_ps(struct op *op)
+{
+	struct container *c = op->process->container;
+	const char *args[] = { "ps", "--format", "json", c->id, NULL };
+	const struct runtime_call call = { "ps", args, NULL, false };
+
+	if (runtime_run(op_command(op, on_listed), c, &call, c->shim->limits.runtime_s,
+			&op->err) < 0)
+		op_fail(op);
+}
+
+void pids_begin(struct container *c, struct ttrpc_call *call)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	struct err e = ERR_INIT;
+	size_t n = 0;
+	struct op *op;
+	int r = cgroup_pids(&c->cgroup, &pids, &n);
+
+	if (r == 0) {
+		service_reply_pids(call, c, pids, n);
+	} else if (r != -ENOENT) {
+		err_sys(&e, -r, "list the processes of %s", c->id);
+		err_reply(call, &e);
+	} else {
+		op = op_new(sizeof(*op), &c->init, call, begin_ps);
+		if (op)
+			op_submit(op);
+	}
+}
