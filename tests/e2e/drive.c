@@ -61,6 +61,8 @@ static void set_environment(void)
 	setenv("GOMAXPROCS", "2", 1);
 	setenv("MAX_SHIM_VERSION", "2", 1);
 	setenv("FAKE_RUNC", e2e.scripts, 1);
+	if (e2e.cgroup[0] && !e2e.no_cgroup)
+		setenv("FAKE_CGROUP", e2e.cgroup, 1);
 	for (size_t i = 0; i < 8 && e2e.extra_env[i]; i++) {
 		char *name = text("%s", e2e.extra_env[i]), *eq = strchr(name, '=');
 

@@ -135,6 +135,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+static int remove_directory(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	(void)st, (void)f;
+	return type == FTW_DP ? rmdir(path) : 0;
+}
+
 static void remove_tree(const char *path)
 {
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
@@ -157,6 +163,23 @@ static void binaries(void)
 	e2e.slow = slow ? (int)strtol(slow, NULL, 10) : strstr(dir, "/san-") ? 4 : 1;
 }
 
+/* A cgroup for the containers: of the pids hierarchy (v1), or of the only one. */
+static void make_cgroup(void)
+{
+	const char *roots[] = { "/sys/fs/cgroup/pids", "/sys/fs/cgroup" };
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now); /* our pid says nothing, it is 1 */
+	for (size_t i = 0; i < 2 && !e2e.cgroup[0]; i++) {
+		if (!exists(text("%s/cgroup.procs", roots[i])))
+			continue;
+		snprintf(e2e.cgroup, sizeof(e2e.cgroup), "%s/brass-e2e-%lld-%ld", roots[i],
+			 (long long)now.tv_sec, now.tv_nsec);
+		if (mkdir(e2e.cgroup, 0755) < 0)
+			e2e.cgroup[0] = 0;
+	}
+}
+
 int e2e_setup(void **st)
 {
 	(void)st;
@@ -170,6 +193,7 @@ int e2e_setup(void **st)
 	snprintf(e2e.scripts, sizeof(e2e.scripts), "%s/scripts", DIR_OF_TEST);
 	snprintf(e2e.root, sizeof(e2e.root), "%s/runc", DIR_OF_TEST);
 	mkdir(e2e.scripts, 0755);
+	make_cgroup();
 	list_init(&e2e.answers);
 	list_init(&e2e.readers);
 	if (loop_init(&e2e.loop) < 0)
@@ -212,6 +236,11 @@ static int check_files(void)
 	left = first_in(text("%s/" NS, e2e.root));
 	if (left && !e2e.keep_runc_state)
 		r = complain("container in the runtime's books", left);
+	if (e2e.cgroup[0] && rmdir(e2e.cgroup) < 0) {
+		if (!e2e.keep_runc_state)
+			r |= complain("cgroup", e2e.cgroup);
+		nftw(e2e.cgroup, remove_directory, 16, FTW_DEPTH | FTW_PHYS);
+	}
 	left = mounts();
 	if (left)
 		r = complain("mount", left);

@@ -59,6 +59,8 @@ struct e2e {
 	const char *binary_name; /* for Create's options; NULL: fake-runc */
 	int fds_before;
 	int slow;
+	char cgroup[96]; /* where fake-runc makes cgroups; "": this machine has none for us */
+	bool no_cgroup; /* for shims to come: containers stay in the shim's own */
 	bool keep_runc_state; /* the test leaves containers in fake-runc's books */
 	struct list answers, readers, logs;
 };

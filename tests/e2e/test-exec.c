@@ -286,14 +286,14 @@ static void init_dies_while_exec_hangs(void **st)
 }
 
 /* The init of a container without a pid namespace of its own: the rest is killed. */
-static void host_pid_namespace(void **st)
+static void host_pid_namespace(bool no_cgroup)
 {
 	struct bundle like = { .id = "c1", .host_pid = true };
 	struct bundle *b = bundle_like(&like, text("sleep 1000 & echo $! >%s; exit 6",
 						   in_dir("child")));
 	pid_t child;
 
-	(void)st;
+	e2e.no_cgroup = no_cgroup;
 	start_shim(b);
 	create(b);
 	start("c1", NULL);
@@ -303,6 +303,19 @@ static void host_pid_namespace(void **st)
 	delete("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 6", "delete c1 6");
 	shutdown_shim();
+}
+
+static void host_pid_in_own_cgroup(void **st)
+{
+	(void)st;
+	host_pid_namespace(false);
+}
+
+/* The shim cannot tell who belongs to it, and asks the runtime. */
+static void host_pid_in_shims_cgroup(void **st)
+{
+	(void)st;
+	host_pid_namespace(true);
 }
 
 /* 20 kB of argument, and what JSON must escape, arrive as they are. */
@@ -329,4 +342,5 @@ static void large_arguments(void **st)
 E2E_GROUP(E2E(life_of_an_exec), E2E(exit_before_exec_returns), E2E(exec_fails),
 	  E2E(program_not_found), E2E(twenty_at_once), E2E(execs_do_not_wait_for_each_other),
 	  E2E(a_hundred_leave_nothing), E2E(exits_in_order), E2E(exec_outlives_init),
-	  E2E(init_dies_while_exec_hangs), E2E(host_pid_namespace), E2E(large_arguments))
+	  E2E(init_dies_while_exec_hangs), E2E(host_pid_in_own_cgroup),
+	  E2E(host_pid_in_shims_cgroup), E2E(large_arguments))

@@ -335,15 +335,17 @@ static bool has_pid(const Task__PidsResponse *r, uint32_t pid)
 	return false;
 }
 
-static void pids_of_container(void **st)
+static void pids_of_container(bool no_cgroup)
 {
-	struct bundle *b = shim_for("c1", text("sleep 1000 & echo $! >%s.tmp; mv %s.tmp %s; wait",
-					       in_dir("child"), in_dir("child"),
-					       in_dir("child")));
-	uint32_t init = create(b), child, exec;
+	struct bundle *b = bundle("c1", text("sleep 1000 & echo $! >%s.tmp; mv %s.tmp %s; wait",
+					     in_dir("child"), in_dir("child"),
+					     in_dir("child")));
 	const Task__PidsResponse *r;
+	uint32_t init, child, exec;
 
-	(void)st;
+	e2e.no_cgroup = no_cgroup;
+	start_shim(b);
+	init = create(b);
 	start("c1", NULL);
 	until(exists(in_dir("child")));
 	child = (uint32_t)strtoul(read_file(in_dir("child"), NULL), NULL, 10);
@@ -377,6 +379,18 @@ static void pids_of_container(void **st)
 	shutdown_shim();
 }
 
+static void pids_from_cgroup(void **st)
+{
+	(void)st;
+	pids_of_container(false);
+}
+
+static void pids_from_runtime(void **st)
+{
+	(void)st;
+	pids_of_container(true);
+}
+
 /* What a process of the container gets from the shim: three descriptors, no blocked signal. */
 static void container_inherits_nothing(void **st)
 {
@@ -403,4 +417,5 @@ E2E_GROUP(E2E(life_in_full), E2E(event_fields), E2E(state_fields), E2E(both_serv
 	  E2E(exit_statuses), E2E(exit_before_create_returns),
 	  E2E(exit_before_start_returns), E2E(killed_between_create_and_start),
 	  E2E(delete_created), E2E(many_waiters), E2E(wait_and_hang_up),
-	  E2E(connect_never_fails), E2E(pids_of_container), E2E(container_inherits_nothing))
+	  E2E(connect_never_fails), E2E(pids_from_cgroup), E2E(pids_from_runtime),
+	  E2E(container_inherits_nothing))

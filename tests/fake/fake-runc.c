@@ -227,6 +227,7 @@ static void do_delete(void)
 	cmd.sig = SIGKILL;
 	if (cmd.force)
 		each_process(signal_one);
+	cgroup_remove();
 	remove_state();
 }
 

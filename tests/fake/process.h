@@ -134,6 +134,42 @@ static bool is_status(const char *what)
 	return !strcmp(status(), what);
 }
 
+/*
+ * $FAKE_CGROUP is a cgroup of the test's, where each container gets one of its
+ * own; without it containers stay in the shim's.
+ */
+static bool cgroup_path(char *out, const char *file)
+{
+	const char *dir = getenv("FAKE_CGROUP");
+
+	return dir && snprintf(out, PATH_MAX, "%s/%s%s", dir, cmd.id, file) < PATH_MAX;
+}
+
+static void cgroup_join(void)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (!cgroup_path(path, ""))
+		return;
+	mkdir(path, 0755);
+	cgroup_path(path, "/cgroup.procs");
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		fail("%s: %m", path);
+	close(fd);
+}
+
+static void cgroup_remove(void)
+{
+	char path[PATH_MAX];
+
+	/* Busy for as long as a process that was killed is about to die. */
+	for (int tries = 0; cgroup_path(path, "") && rmdir(path) < 0 && errno == EBUSY; tries++)
+		if (tries == 500 || poll(NULL, 0, 2) < 0)
+			fail("failed to remove cgroup %s: %m", path);
+}
+
 /* Waits until @pid is dead, leaving the zombie to whom it concerns. */
 static void await_death(int pid)
 {
@@ -290,6 +326,7 @@ static int spawn(const char *process, bool gate)
 		fail("fork: %m");
 	if (!pid) {
 		setsid();
+		cgroup_join();
 		close(sync[0]);
 		if (write(sync[1], "", 1) != 1)
 			_exit(126);
@@ -305,6 +342,7 @@ static int spawn(const char *process, bool gate)
 		waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
 	if (script.hold_stdout && !fork()) {
 		setsid();
+		cgroup_join();
 		session_add(getpid());
 		hang();
 	}
