@@ -2,7 +2,7 @@
 /* Children with a deadline; see command.h. */
 #include "shim/command.h"
 
-#include <assert.h>
+#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,18 +144,22 @@ bool command_succeeded(const struct command *c)
 
 void command_describe(const struct command *c, struct err *e)
 {
-	char output[1024];
+	char output[1024], signal[64];
 	size_t n = 0;
 
+	/* Small, as Go writes it. */
+	snprintf(signal, sizeof(signal), "%s", strsignal(c->child.signal));
+	signal[0] = (char)tolower((unsigned char)signal[0]);
+
 	if (c->timed_out)
-		err_set(e, TTRPC_DEADLINE_EXCEEDED, "%s did not end within %u s and was %s",
+		err_set(e, TTRPC_UNKNOWN, "%s did not end within %u s and was %s",
 			c->what, c->timeout_s, c->lost ? "given up" : "killed");
 	else if (c->killed)
-		err_set(e, TTRPC_CANCELLED, "%s was killed because its caller had left",
+		err_set(e, TTRPC_UNKNOWN, "%s was killed because its caller had left",
 			c->what);
 	else if (c->child.signal)
 		err_set(e, TTRPC_UNKNOWN, "%s did not terminate successfully: signal: %s",
-			c->what, strsignal(c->child.signal));
+			c->what, signal);
 	else
 		err_set(e, TTRPC_UNKNOWN, "%s did not terminate successfully: exit status %d",
 			c->what, c->child.status);

@@ -15,7 +15,7 @@ struct command {
 	struct reaper *reaper;
 	struct child child;
 	struct timer deadline;
-	const char *what; /* "runc create", for texts; borrowed */
+	const char *what; /* "runc", "mount": for texts; borrowed */
 	int out_fd;       /* stdout and stderr, unless they are the container's; -1 */
 	int log_fd;       /* the runtime's --log; -1 */
 	bool birth;       /* may leave us a process: see reap.h */

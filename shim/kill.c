@@ -95,7 +95,7 @@ void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
 	if (!op)
 		return;
 	container_of(op, struct kill_op, op)->signo = signo;
-	op_submit(op);
+	op_submit_aside(op);
 }
 
 /* ------------------------------------------------- what an init left behind */
@@ -194,6 +194,6 @@ void pids_begin(struct container *c, struct ttrpc_call *call)
 	} else {
 		op = op_new(sizeof(*op), &c->init, call, begin_ps);
 		if (op)
-			op_submit(op);
+			op_submit_aside(op);
 	}
 }

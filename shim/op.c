@@ -26,10 +26,31 @@ struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 	return op;
 }
 
+static void begin(struct op *op)
+{
+	op->begun = true;
+	op->begin(op);
+}
+
 void op_submit(struct op *op)
 {
 	if (op->process->ops.next == &op->link)
-		op->begin(op);
+		begin(op);
+}
+
+void op_submit_aside(struct op *op)
+{
+	list_del(&op->link);
+	list_append(&op->process->asides, &op->link);
+	begin(op);
+}
+
+void op_next(struct process *p)
+{
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (op && !op->begun)
+		begin(op);
 }
 
 static void op_free(struct op *op)
@@ -65,6 +86,7 @@ void op_abort_all(struct process *p)
 	struct op *op;
 
 	work_cancel(&p->next_op);
+	list_splice(&p->ops, &p->asides);
 	list_for_each(op, &p->ops, link) {
 		if (op->call)
 			ttrpc_call_fail(op->call, TTRPC_NOT_FOUND,

@@ -19,6 +19,7 @@ struct op {
 	struct ttrpc_call *call; /* owed an answer */
 	struct command command;
 	struct err err;
+	bool begun;
 	/* It is this op's turn. */
 	void (*begin)(struct op *op);
 	/* Releases what the larger struct owns beyond this one; may be NULL. */
@@ -35,6 +36,9 @@ struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 /* Begins it if it is the first; the caller has set up the larger struct. */
 void op_submit(struct op *op);
 
+/* Begins it at once, beside the FIFO: for what needs no order. */
+void op_submit_aside(struct op *op);
+
 /*
  * Ends an op: releases all that it holds and frees it; the next one may begin.
  * Returns its call, to be answered after that, so that a client that has its
@@ -43,6 +47,9 @@ void op_submit(struct op *op);
 struct ttrpc_call *op_end(struct op *op);
 /* Ends it and answers with op->err. */
 void op_fail(struct op *op);
+
+/* Begins the first op of the FIFO, unless it is under way. */
+void op_next(struct process *p);
 
 /* Ends all ops of a process that is going away, answering NotFound. */
 void op_abort_all(struct process *p);

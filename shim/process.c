@@ -19,11 +19,7 @@
 
 static void on_next_op(struct work *w)
 {
-	struct process *p = container_of(w, struct process, next_op);
-	struct op *op = list_first(&p->ops, struct op, link);
-
-	if (op)
-		op->begin(op);
+	op_next(container_of(w, struct process, next_op));
 }
 
 int process_init(struct process *p, struct container *c, const char *id)
@@ -34,6 +30,7 @@ int process_init(struct process *p, struct container *c, const char *id)
 	p->exited_at.tv_sec = TIME_ZERO;
 	list_init(&p->waiters);
 	list_init(&p->ops);
+	list_init(&p->asides);
 	work_init(&p->next_op, on_next_op);
 	io_init(&p->io, &c->shim->loop, c->id);
 	p->id = strdup(id);

@@ -74,7 +74,7 @@ int runtime_run(struct command *cmd, const struct container *c, const struct run
 		.n_fds = 3,
 		.dies_with_us = true,
 	};
-	r = command_exec(cmd, call->verb, &s, call->birth, timeout_s);
+	r = command_exec(cmd, c->runtime, &s, call->birth, timeout_s);
 	if (r < 0) {
 		exec_error(c, path, r, e);
 		return -e->code;

@@ -49,6 +49,7 @@ struct process {
 	struct io io;
 	struct list waiters; /* struct ttrpc_call: parked Wait calls */
 	struct list ops;     /* struct op: the first one is under way */
+	struct list asides;  /* struct op: all under way */
 	struct work next_op;
 	bool starting;       /* Start is under way: an exit is told after it */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
