@@ -112,7 +112,17 @@ void answers_free(void)
 struct answer *ask_create(const struct bundle *b, const struct stdio *io)
 {
 	Task__CreateTaskRequest q = TASK__CREATE_TASK_REQUEST__INIT;
+	Types__Mount m = TYPES__MOUNT__INIT, *mounts[] = { &m };
 
+	if (e2e.rootfs.type) {
+		m.type = STR(e2e.rootfs.type);
+		m.source = STR(e2e.rootfs.source);
+		m.options = (char **)(uintptr_t)e2e.rootfs.options;
+		while (e2e.rootfs.options[m.n_options])
+			m.n_options++;
+		q.rootfs = mounts;
+		q.n_rootfs = 1;
+	}
 	q.id = STR(b->id);
 	q.bundle = STR(b->dir);
 	if (io) {

@@ -32,7 +32,15 @@ static void collect(struct watch *w, uint32_t events)
 		return;
 	}
 	c->eof = true;
-	watch_del(w);
+	watch_set(w, 0);
+}
+
+static void collector_close(struct collector *c)
+{
+	int fd = c->watch.fd;
+
+	watch_del(&c->watch);
+	close(fd);
 }
 
 static int stdin_with(const void *in, size_t len)
@@ -105,38 +113,50 @@ static int wait_status(struct where w, pid_t pid, int ms)
 	return status;
 }
 
-struct run *run_shim(const char *cwd, const void *in, size_t in_len, bool merge,
-		     const char *const argv[])
+struct run *run_begin(const char *cwd, const void *in, size_t in_len, bool merge,
+		      const char *const argv[])
 {
 	struct run *r = forget_later(calloc(1, sizeof(*r)));
 	struct collector *out = forget_later(calloc(1, sizeof(*out)));
 	struct collector *err = forget_later(calloc(1, sizeof(*err)));
 	int o[2], e[2], fds[3] = { stdin_with(in, in_len) };
-	uint64_t begin = loop_now();
-	pid_t pid;
 
+	r->begin = loop_now();
 	if (pipe2(o, O_CLOEXEC) < 0 || pipe2(e, O_CLOEXEC) < 0)
 		fail_at(HERE, "pipe: %s", strerror(errno));
 	fds[1] = o[1];
 	fds[2] = merge ? o[1] : e[1];
-	pid = fork();
-	if (pid == 0)
+	r->pid = fork();
+	if (r->pid == 0)
 		child(cwd, fds, argv);
 	close(fds[0]);
 	close(o[1]);
 	close(e[1]);
 	watch_add(&e2e.loop, &out->watch, o[0], EPOLLIN, collect);
 	watch_add(&e2e.loop, &err->watch, e[0], EPOLLIN, collect);
-	until_within(2 * SOON, out->eof && err->eof);
-	r->status = wait_status(HERE, pid, SOON);
-	r->ns = loop_now() - begin;
-	close(o[0]);
-	close(e[0]);
-	r->out = out->data;
-	r->out_len = out->len;
-	r->err = err->data;
-	r->err_len = err->len;
+	r->out_pipe = out;
+	r->err_pipe = err;
 	return r;
+}
+
+struct run *run_end(struct run *r)
+{
+	until_within(2 * SOON, r->out_pipe->eof && r->err_pipe->eof);
+	r->status = wait_status(HERE, r->pid, SOON);
+	r->ns = loop_now() - r->begin;
+	collector_close(r->out_pipe);
+	collector_close(r->err_pipe);
+	r->out = r->out_pipe->data;
+	r->out_len = r->out_pipe->len;
+	r->err = r->err_pipe->data;
+	r->err_len = r->err_pipe->len;
+	return r;
+}
+
+struct run *run_shim(const char *cwd, const void *in, size_t in_len, bool merge,
+		     const char *const argv[])
+{
+	return run_end(run_begin(cwd, in, in_len, merge, argv));
 }
 
 size_t pack(const ProtobufCMessage *m, uint8_t **out)
@@ -174,14 +194,20 @@ struct run *run_delete(const char *cwd, const char *id)
 void start_shim_at(struct where w, const struct bundle *b)
 {
 	struct run *r = run_start(b->dir, b->id);
-	const Task__ConnectResponse *c;
 
 	if (r->status || strncmp(r->out, "unix://", 7))
 		fail_at(w, "start: status 0x%x, output \"%s\"", r->status, r->out);
+	connect_shim_at(w, r->out + 7);
+}
+
+void connect_shim_at(struct where w, const char *path)
+{
+	const Task__ConnectResponse *c;
+
 	ttrpc_client_close(&e2e.client);
-	snprintf(e2e.path, sizeof(e2e.path), "%s", r->out + 7);
+	snprintf(e2e.path, sizeof(e2e.path), "%s", path);
 	ttrpc_client_init(&e2e.client, &e2e.loop, e2e.path);
-	c = ok_at(w, ask_connect(b->id));
+	c = ok_at(w, ask_connect(""));
 	e2e.server = (pid_t)c->shim_pid;
 }
 

@@ -59,6 +59,10 @@ struct e2e {
 	const char *binary_name; /* for Create's options; NULL: fake-runc */
 	int fds_before;
 	int slow;
+	/* What Create mounts on rootfs, if type is set. */
+	struct {
+		const char *type, *source, *options[8];
+	} rootfs;
 	char cgroup[96]; /* where fake-runc makes cgroups; "": this machine has none for us */
 	bool no_cgroup; /* for shims to come: containers stay in the shim's own */
 	bool keep_runc_state; /* the test leaves containers in fake-runc's books */
@@ -155,11 +159,20 @@ struct run {
 	char *out, *err; /* NUL-terminated; all in out if merged */
 	size_t out_len, err_len;
 	uint64_t ns;
+
+	/* Private. */
+	pid_t pid;
+	uint64_t begin;
+	struct collector *out_pipe, *err_pipe;
 };
 
 /* Runs the shim's binary with these arguments, NULL-terminated, as containerd does. */
 struct run *run_shim(const char *cwd, const void *in, size_t in_len, bool merge,
 		     const char *const argv[]);
+/* The same in two steps, so that two can run at once. */
+struct run *run_begin(const char *cwd, const void *in, size_t in_len, bool merge,
+		      const char *const argv[]);
+struct run *run_end(struct run *r);
 /* "start" for @id in @cwd; stdin as containerd 1.6 sends it. */
 struct run *run_start(const char *cwd, const char *id);
 struct run *run_delete(const char *cwd, const char *id);
@@ -173,6 +186,9 @@ struct run *run_delete(const char *cwd, const char *id);
 struct bundle *shim_for(const char *id, const char *command);
 #define start_shim(b) start_shim_at(HERE, b)
 void start_shim_at(struct where w, const struct bundle *b);
+/* Connects to the shim at this path, which is then the one that was started last. */
+#define connect_shim(path) connect_shim_at(HERE, path)
+void connect_shim_at(struct where w, const char *path);
 /* Shutdown; the server must end with status 0, its socket gone before the answer. */
 #define shutdown_shim() shutdown_shim_at(HERE)
 void shutdown_shim_at(struct where w);

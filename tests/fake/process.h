@@ -309,6 +309,28 @@ static _Noreturn void become(const char *p, char **args, char **env, int tty, bo
 	_exit(127);
 }
 
+/* A process of the container that has our stdio and never ends by itself. */
+static void leave_child(void)
+{
+	int sync[2];
+	char byte;
+
+	if (pipe2(sync, O_CLOEXEC) < 0)
+		fail("pipe: %m");
+	if (!fork()) {
+		setsid();
+		cgroup_join();
+		session_add(getpid());
+		close(sync[0]);
+		close(sync[1]);
+		hang();
+	}
+	close(sync[1]);
+	if (read(sync[0], &byte, 1) < 0)
+		fail("read: %m");
+	close(sync[0]);
+}
+
 /* Puts a process into the container; returns its pid when it has its session. */
 static int spawn(const char *process, bool gate)
 {
@@ -340,11 +362,7 @@ static int spawn(const char *process, bool gate)
 	session_add(pid);
 	if (script.init_exits)
 		waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
-	if (script.hold_stdout && !fork()) {
-		setsid();
-		cgroup_join();
-		session_add(getpid());
-		hang();
-	}
+	if (script.hold_stdout)
+		leave_child();
 	return pid;
 }

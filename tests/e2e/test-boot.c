@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "start" and the flags: what containerd sends, what it gets back, and what bad
+ * input gets (contract 1.2 to 1.9).
+ */
+#include "tests/e2e/harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SANDBOX "io.kubernetes.cri.sandbox-id"
+#define GROUP "io.containerd.runc.v2.group"
+#define FLAGS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static int exit_code(const struct run *r)
+{
+	return WIFEXITED(r->status) ? WEXITSTATUS(r->status) : 1000;
+}
+
+/* The path of the socket for a group, by the rule of 1.7, worked out by sha256sum(1). */
+static char *socket_of(const char *group)
+{
+	char *name = text("%s/" NS "%s%s", e2e.address, *group ? "/" : "", group), *out;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", text("printf %%s '%s' | sha256sum >%s", name,
+						  in_dir("sum")), NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	out = read_file(in_dir("sum"), NULL);
+	return text("%s/%.64s", SHIM_SOCKETS, out);
+}
+
+static void version(void **st)
+{
+	const char *const flags[] = { "-v", "--v", "-v=true", "-version", "--version=1" };
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct run *r = run_shim("/", NULL, 0, false, FLAGS(flags[i]));
+
+		assert_int_equal(exit_code(r), 0);
+		assert_non_null(strstr(r->out, ":\n  Version:  "));
+		assert_non_null(strstr(r->out, "\n  Revision: "));
+		assert_int_equal(r->err_len, 0);
+	}
+}
+
+static void bad_flags(void **st)
+{
+	static const char *const rows[][4] = {
+		{ "-nonsense" }, { "-nonsense=1", "start" }, { "-id" },
+		{ "-debug=maybe", "start" }, { "---id", "x" }, { "-", "-=" },
+	};
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) - 1; i++) {
+		struct run *r = run_shim("/", NULL, 0, false, rows[i]);
+
+		print_message("# %s\n", rows[i][0]);
+		assert_int_equal(exit_code(r), 2);
+		assert_int_equal(r->out_len, 0);
+		assert_true(r->err_len > 0);
+	}
+}
+
+/* Exit status 1 and one line on stderr, with the runtime's name first. */
+static void complains(struct where w, const struct run *r, const char *part)
+{
+	if (exit_code(r) != 1 || r->out_len || !r->err_len ||
+	    strchr(r->err, '\n') != r->err + r->err_len - 1 ||
+	    strncmp(r->err, "io.containerd.brass.v2: ", 24) || !strstr(r->err, part))
+		fail_at(w, "status 0x%x, stdout \"%s\", stderr \"%s\", expected: %s", r->status,
+			r->out, r->err, part);
+}
+
+static void bad_names(void **st)
+{
+	static const char *const bad[] = { "a/b", "../x", "-", "a b", "a-", "\xc3\xa9" };
+	struct bundle *b = bundle("c1", "true");
+
+	(void)st;
+	complains(HERE, run_shim(b->dir, NULL, 0, false, FLAGS("-id", "c1", "start")),
+		  "namespace");
+	complains(HERE, run_shim(b->dir, NULL, 0, false, FLAGS("-namespace", NS, "start")),
+		  "id");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		print_message("# %s\n", bad[i]);
+		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "start")), bad[i]);
+		complains(HERE, run_shim(b->dir, NULL, 0, false,
+					 FLAGS("-namespace", bad[i], "-id", "c1", "start")),
+			  bad[i]);
+		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "delete")), bad[i]);
+	}
+	assert_false(exists(text("%s/address", b->dir)));
+}
+
+/* The answer to the letter, the socket, its permissions, and the address file. */
+static void answer_of_start(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	char *path = socket_of("c1"), *address;
+	struct stat s;
+	struct run *r;
+	size_t len;
+
+	(void)st;
+	r = run_shim(b->dir, NULL, 0, false, ARGS("c1", "-debug", "start"));
+	assert_int_equal(exit_code(r), 0);
+	assert_int_equal(r->err_len, 0);
+	assert_string_equal(r->out, text("unix://%s", path));
+	address = read_file(text("%s/address", b->dir), &len);
+	assert_string_equal(address, r->out);
+	assert_int_equal(stat(path, &s), 0);
+	assert_int_equal(s.st_mode & 07777, 0600);
+	assert_int_equal(stat(SHIM_SOCKETS, &s), 0);
+	assert_int_equal(s.st_mode & 07777, 0700);
+	connect_shim(path);
+	shutdown_shim();
+}
+
+/* The process that start leaves. */
+static void server_process(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+	char *link = forget_later(calloc(1, 256)), *mine, *its;
+
+	(void)st;
+	assert_int_equal(getpgid(e2e.server), e2e.server);
+	assert_true(readlink(text("/proc/%d/cwd", e2e.server), link, 255) > 0);
+	assert_string_equal(link, b->dir);
+	for (int fd = 0; fd < 2; fd++) {
+		memset(link, 0, 256);
+		assert_true(readlink(text("/proc/%d/fd/%d", e2e.server, fd), link, 255) > 0);
+		assert_string_equal(link, "/dev/null");
+	}
+	mine = read_file("/proc/self/oom_score_adj", NULL);
+	its = read_file(text("/proc/%d/oom_score_adj", e2e.server), NULL);
+	if (strtol(mine, NULL, 10) < 1000)
+		assert_int_equal(strtol(its, NULL, 10), strtol(mine, NULL, 10) + 1);
+	assert_string_equal(proc_status(e2e.server, "Threads"), "1");
+	shutdown_shim();
+}
+
+static void same_group(const char *annotation)
+{
+	struct bundle like = { .id = "c1", .annotation = annotation, .group = "pod" };
+	struct bundle *b1 = bundle_like(&like, "exit 1"), *b2;
+	struct run *r;
+	pid_t first;
+
+	start_shim(b1);
+	first = e2e.server;
+	assert_string_equal(e2e.path, socket_of("pod"));
+	like.id = "c2";
+	b2 = bundle_like(&like, "exit 2");
+	r = run_start(b2->dir, "c2");
+	assert_int_equal(exit_code(r), 0);
+	assert_string_equal(r->out, text("unix://%s", e2e.path));
+	assert_string_equal(read_file(text("%s/address", b2->dir), NULL), r->out);
+	create(b1);
+	create(b2);
+	start("c1", NULL);
+	start("c2", NULL);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 1);
+	assert_int_equal(wait_exit("c2", NULL)->exit_status, 2);
+	assert_string_equal(state("c2", NULL)->bundle, b2->dir);
+	delete("c1", NULL);
+	ok(ask_shutdown()); /* containerd sends one per container: c2 is still there */
+	delete("c2", NULL);
+	assert_int_equal(as_pid(ok(ask_connect(""))), first);
+	shutdown_shim();
+}
+
+static void grouped_by_sandbox(void **st)
+{
+	(void)st;
+	same_group(SANDBOX);
+}
+
+static void grouped_by_runc_group(void **st)
+{
+	(void)st;
+	same_group(GROUP);
+}
+
+/* The first annotation counts when both are there; an empty group is a group. */
+static void group_by_both(void **st)
+{
+	struct bundle *b = bundle("c1", "true"), *empty;
+	const char *json = "{\"annotations\":{\"" SANDBOX "\":\"s\",\"" GROUP "\":\"g\"}}";
+
+	(void)st;
+	write_file(b->config, json, strlen(json));
+	start_shim(b);
+	assert_string_equal(e2e.path, socket_of("g"));
+	shutdown_shim();
+	empty = bundle_like(&(struct bundle){ .id = "c2", .annotation = GROUP, .group = "" },
+			    "true");
+	start_shim(empty);
+	assert_string_equal(e2e.path, socket_of(""));
+	shutdown_shim();
+}
+
+/* A socket file that nobody serves, as after a crash: replaced. */
+static void stale_socket(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)st;
+	mkdir("/run/containerd", 0711);
+	mkdir(SHIM_SOCKETS, 0700);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", socket_of("c1"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	close(fd);
+	start_shim(b);
+	shutdown_shim();
+}
+
+/* Two at the same time, 10 times: one server, which both name. */
+static void start_race(void **st)
+{
+	(void)st;
+	for (int i = 0; i < 10; i++) {
+		struct bundle like = { .annotation = SANDBOX, .group = text("pod%d", i) };
+		struct bundle *b[2];
+		struct run *r[2];
+
+		for (int k = 0; k < 2; k++) {
+			like.id = text("c%d-%d", i, k);
+			b[k] = bundle_like(&like, "true");
+		}
+		for (int k = 0; k < 2; k++)
+			r[k] = run_begin(b[k]->dir, NULL, 0, true, ARGS(b[k]->id, "start"));
+		for (int k = 0; k < 2; k++) {
+			run_end(r[k]);
+			if (exit_code(r[k]) != 0)
+				fail_at(HERE, "start: %s", r[k]->out);
+			assert_string_equal(r[k]->out, text("unix://%s", socket_of(like.group)));
+		}
+		connect_shim(r[0]->out + 7);
+		shutdown_shim(); /* the end of the test looks for the other one */
+	}
+}
+
+/* containerd 2.3: BootstrapParams in, BootstrapResult out, a directory of its choice. */
+static void bootstrap_params(void **st)
+{
+	struct bundle *b = bundle("c1", "exit 4");
+	Bootstrap__BootstrapParams p = BOOTSTRAP__BOOTSTRAP_PARAMS__INIT;
+	Bootstrap__Extension e = BOOTSTRAP__EXTENSION__INIT, *extensions[] = { &e };
+	Bootstrap__BootstrapResult *result;
+	Task__StateRequest q = TASK__STATE_REQUEST__INIT;
+	struct run *r;
+	uint8_t *in;
+	size_t len;
+
+	(void)st;
+	p.instance_id = text("c1");
+	p.namespace_ = text(NS);
+	p.log_level = -4;
+	p.containerd_version = text("v2.3.0");
+	p.containerd_ttrpc_address = e2e.ttrpc_address;
+	p.containerd_grpc_address = e2e.address;
+	p.containerd_binary = text("/usr/bin/containerd");
+	p.socket_dir = in_dir("s");
+	e.value = runc_options();
+	p.extensions = extensions;
+	p.n_extensions = 1;
+	len = pack(&p.base, &in);
+	r = run_shim(b->dir, in, len, true, ARGS("c1", "start"));
+	assert_int_equal(exit_code(r), 0);
+	result = (void *)protobuf_c_message_unpack(&bootstrap__bootstrap_result__descriptor, NULL,
+						   r->out_len, (uint8_t *)r->out);
+	assert_non_null(result);
+	assert_int_equal(result->version, 3);
+	assert_string_equal(result->protocol, "ttrpc");
+	assert_memory_equal(result->address, text("unix://%s/", in_dir("s")),
+			    strlen(in_dir("s")) + 8);
+	connect_shim(result->address + 7);
+	protobuf_c_message_free_unpacked(&result->base, NULL);
+	create(b);
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	q.id = text("c1");
+	ok(ask_on(&e2e.client, V3, "State", &q));
+	delete("c1", NULL);
+	shutdown_shim();
+}
+
+/* Garbage on stdin: either an address or one line of complaint, never a crash. */
+static void garbage_on_stdin(void **st)
+{
+	char *junk = noise(70000, 48);
+	const size_t sizes[] = { 1, 2, 3, 10, 1000, 50000, 70000 };
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *id = text("c%zu", i);
+		struct bundle *b = bundle(id, "true");
+		struct run *r = run_shim(b->dir, junk, sizes[i], false, ARGS(id, "start"));
+
+		if (exit_code(r) == 0) {
+			connect_shim(r->out + 7);
+			shutdown_shim();
+		} else {
+			complains(HERE, r, "");
+		}
+	}
+}
+
+static char *deep(size_t depth)
+{
+	char *s = forget_later(malloc(2 * depth + 32));
+	size_t n = (size_t)snprintf(s, 32, "{\"x\":");
+
+	memset(s + n, '[', depth);
+	memset(s + n + depth, ']', depth);
+	memcpy(s + n + 2 * depth, "}", 2);
+	return s;
+}
+
+static void bad_config(const struct bundle *b, const char *json, size_t len, const char *part)
+{
+	print_message("# %.20s\n", json);
+	write_file(b->config, json, len);
+	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")), part);
+	if (exists(socket_of("c1")))
+		fail_at(HERE, "the socket is left");
+}
+
+static void config_that_start_refuses(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	char *large = forget_later(malloc(12 << 20));
+
+	(void)st;
+	bad_config(b, "", 0, "config.json");
+	bad_config(b, "{", 1, "config.json:1:");
+	bad_config(b, "{\"a\":\n\n  what}", 14, "config.json:3:");
+	bad_config(b, "[]", 2, "config.json");
+	bad_config(b, "{} {}", 5, "config.json:1:");
+	bad_config(b, "{\"annotations\":[]}", 18, "config.json");
+	bad_config(b, deep(20000), 40006, "config.json:1:");
+	memset(large, ' ', 12 << 20);
+	large[0] = '{';
+	large[(12 << 20) - 1] = '}';
+	bad_config(b, large, 12 << 20, "config.json");
+	unlink(b->config);
+	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")),
+		  "config.json: No such file or directory");
+	mkdir(b->config, 0755);
+	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")), "config.json");
+}
+
+/* The same when it has become bad between start and Create. */
+static void config_that_create_refuses(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+	int fds = count_fds(e2e.server);
+	struct answer *a;
+
+	(void)st;
+	write_file(b->config, "{\n \"a\" 1}", 9);
+	a = await(ask_create(b, NULL));
+	assert_int_not_equal(a->code, TTRPC_OK);
+	assert_non_null(strstr(a->text, "config.json:2:"));
+	assert_null(strchr(a->text, '\n'));
+	unlink(b->config);
+	a = await(ask_create(b, NULL));
+	assert_int_not_equal(a->code, TTRPC_OK);
+	assert_non_null(strstr(a->text, "config.json"));
+	assert_int_equal(calls_of("create"), 0);
+	assert_int_equal(count_fds(e2e.server), fds);
+	shutdown_shim();
+	expect_no_more_events();
+}
+
+/* The longest names that there are (containerd's TestShimSockLength). */
+static void long_names(void **st)
+{
+	struct bundle *b = bundle(text("%064d", 7), "true");
+	char *ns = text("%076d", 9);
+	struct run *r = run_shim(b->dir, NULL, 0, true,
+				 FLAGS("-namespace", ns, "-address", e2e.address, "-id", b->id,
+				       "start"));
+
+	(void)st;
+	assert_int_equal(exit_code(r), 0);
+	connect_shim(r->out + 7);
+	shutdown_shim();
+}
+
+E2E_GROUP(E2E(version), E2E(bad_flags), E2E(bad_names), E2E(answer_of_start),
+	  E2E(server_process), E2E(grouped_by_sandbox), E2E(grouped_by_runc_group),
+	  E2E(group_by_both), E2E(stale_socket), E2E(start_race), E2E(bootstrap_params),
+	  E2E(garbage_on_stdin), E2E(config_that_start_refuses),
+	  E2E(config_that_create_refuses), E2E(long_names))
