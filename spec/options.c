@@ -8,18 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STRING(name)                                                                     \
-	{                                                                                \
-#name, JSON_STRING, json_put_string, offsetof(struct spec_options, name) \
-	}
-#define BOOL(name)                                                                   \
-	{                                                                            \
-#name, JSON_BOOL, json_put_bool, offsetof(struct spec_options, name) \
-	}
-#define U32(name)                                                                     \
-	{                                                                             \
-#name, JSON_NUMBER, json_put_u32, offsetof(struct spec_options, name) \
-	}
+/* clang-format off */
+#define STRING(name) { "" #name, JSON_STRING, json_put_string, offsetof(struct spec_options, name) }
+#define BOOL(name) { "" #name, JSON_BOOL, json_put_bool, offsetof(struct spec_options, name) }
+#define U32(name) { "" #name, JSON_NUMBER, json_put_u32, offsetof(struct spec_options, name) }
+/* clang-format on */
 
 /* Both for reading and writing; in the order of the message's fields. */
 static const struct json_rule rules[] = {
