@@ -54,7 +54,7 @@ struct e2e {
 	char address[64], ttrpc_address[72]; /* containerd's sockets */
 	char scripts[64], root[64];
 	pid_t server; /* the shim that was started last, 0: none */
-	char path[256]; /* of its socket */
+	char path[108]; /* of its socket */
 	const char *extra_env[8]; /* for shims to come; K=V */
 	const char *binary_name; /* for Create's options; NULL: fake-runc */
 	int fds_before;

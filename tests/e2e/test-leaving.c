@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When a shim leaves and when it stays: Shutdown, leases, signals; and that it
+ * does nothing while there is nothing to do.
+ */
+#include "tests/e2e/harness.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct bundle *running(const char *command)
+{
+	struct bundle *b = shim_for("c1", command);
+
+	create(b);
+	start("c1", NULL);
+	return b;
+}
+
+static void end(void)
+{
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete("c1", NULL);
+	shutdown_shim();
+}
+
+static void shutdown_with_container(void **st)
+{
+	(void)st;
+	running("exec sleep 1000");
+	for (int i = 0; i < 10; i++)
+		ok(ask_shutdown());
+	assert_true(exists(e2e.path));
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	ok(ask_shutdown()); /* stopped, not deleted: still there */
+	delete("c1", NULL);
+	shutdown_shim();
+}
+
+/* A connection that is open at Shutdown is closed, not left hanging. */
+static void shutdown_closes_connections(void **st)
+{
+	struct ttrpc_client other;
+	Task__ConnectRequest q = TASK__CONNECT_REQUEST__INIT;
+	struct answer *a;
+
+	(void)st;
+	running("exit 0");
+	wait_exit("c1", NULL);
+	delete("c1", NULL);
+	ttrpc_client_init(&other, &e2e.loop, e2e.path);
+	ok(ask_on(&other, V2, "Connect", &q));
+	shutdown_shim();
+	until(!other.conn);
+	a = ask_on(&other, V2, "Connect", &q);
+	assert_int_equal(await(a)->code, TTRPC_UNAVAILABLE);
+	ttrpc_client_close(&other);
+}
+
+/* Nobody ever connects. */
+static void lease_without_connection(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	struct run *r;
+	char *path;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_LEASE_MS=300";
+	r = run_start(b->dir, "c1");
+	path = r->out + 7;
+	assert_true(exists(path));
+	until(!exists(path)); /* the end of the test looks for the process */
+}
+
+static void lease_after_connection(void **st)
+{
+	pid_t server;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_LEASE_MS=300";
+	shim_for("c1", "true");
+	server = e2e.server;
+	loop_for(600); /* connected: it stays */
+	assert_true(is_alive(server));
+	ok(ask_connect(""));
+	ttrpc_client_close(&e2e.client);
+	assert_int_equal(shim_ended(), 0);
+	assert_false(exists(e2e.path));
+}
+
+/* With a container it stays, connected or not, and also when that has stopped. */
+static void no_lease_with_container(void **st)
+{
+	char *path;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_LEASE_MS=200";
+	running("exec sleep 1000");
+	ttrpc_client_close(&e2e.client);
+	loop_for(500);
+	path = text("%s", e2e.path);
+	connect_shim(path);
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	ttrpc_client_close(&e2e.client);
+	loop_for(500);
+	connect_shim(path);
+	assert_int_equal(delete("c1", NULL)->exit_status, 137);
+	ttrpc_client_close(&e2e.client);
+	assert_int_equal(shim_ended(), 0);
+	assert_false(exists(path));
+}
+
+static void sigterm_without_container(void **st)
+{
+	(void)st;
+	for (int i = 0; i < 2; i++) {
+		shim_for(text("c%d", i), "true");
+		kill(e2e.server, i ? SIGINT : SIGTERM);
+		assert_int_equal(shim_ended(), 0);
+		assert_false(exists(e2e.path));
+	}
+}
+
+/* It goes when the last container has ended; the true status is on record. */
+static void sigterm_with_container(void **st)
+{
+	struct bundle *b = running(text("while [ ! -e %s ]; do sleep 0.01; done; exit 6",
+					in_dir("go")));
+	Task__DeleteResponse *d;
+	struct run *r;
+
+	(void)st;
+	kill(e2e.server, SIGTERM);
+	loop_for(200);
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
+	write_file(in_dir("go"), "", 0);
+	assert_int_equal(shim_ended(), 0);
+	assert_false(exists(e2e.path));
+	expect_events("create c1", "start c1", "exit c1 c1 6");
+	r = run_delete(b->dir, "c1");
+	assert_int_equal(r->status, 0);
+	d = (void *)protobuf_c_message_unpack(&task__delete_response__descriptor, NULL,
+					      r->out_len, (uint8_t *)r->out);
+	assert_non_null(d);
+	assert_int_equal(d->exit_status, 6);
+	protobuf_c_message_free_unpacked(&d->base, NULL);
+}
+
+static void other_signals(void **st)
+{
+	(void)st;
+	running("exec sleep 1000");
+	kill(e2e.server, SIGUSR1);
+	kill(e2e.server, SIGPIPE);
+	kill(e2e.server, SIGCHLD);
+	ok(ask_state("c1", NULL));
+	loop_for(50);
+	assert_true(is_alive(e2e.server));
+	end();
+}
+
+/* Orphans of the container are reaped. */
+static void orphans_are_reaped(void **st)
+{
+	pid_t child;
+
+	(void)st;
+	running(text("sh -c 'sleep 0.05 & echo $! >%s'; exec sleep 1000", in_dir("child")));
+	until(exists(in_dir("child")) && strlen(read_file(in_dir("child"), NULL)) > 1);
+	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
+	until(!exists(text("/proc/%d", child)));
+	end();
+}
+
+/* The log is full and nobody reads it: calls go on. */
+static void log_full(void **st)
+{
+	struct bundle *b = bundle("c1", "exec sleep 1000");
+	struct reader *log;
+	struct run *r;
+	int fd;
+
+	(void)st;
+	list_for_each(log, &e2e.readers, link)
+		reader_pause(log, true);
+	fd = open(text("%s/log", b->dir), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	while (write(fd, "x", 1) == 1)
+		;
+	r = run_shim(b->dir, NULL, 0, true, ARGS("c1", "-debug", "start"));
+	assert_int_equal(r->status, 0);
+	connect_shim(r->out + 7);
+	create(b);
+	start("c1", NULL);
+	for (int i = 0; i < 20; i++) {
+		char *id = text("e%d", i);
+
+		exec_add("c1", id, "exit 1");
+		start("c1", id);
+		wait_exit("c1", id);
+		delete("c1", id);
+	}
+	close(fd);
+	end();
+}
+
+/* The log's reader is gone, as when containerd was killed. */
+static void log_broken(void **st)
+{
+	struct bundle *b = bundle("c1", "exec sleep 1000");
+	struct reader *log;
+	struct run *r = run_shim(b->dir, NULL, 0, true, ARGS("c1", "-debug", "start"));
+
+	(void)st;
+	assert_int_equal(r->status, 0);
+	connect_shim(r->out + 7);
+	list_for_each(log, &e2e.readers, link)
+		reader_close(log);
+	create(b);
+	start("c1", NULL);
+	end();
+}
+
+static long switches(pid_t pid)
+{
+	return strtol(proc_status(pid, "voluntary_ctxt_switches"), NULL, 10) +
+	       strtol(proc_status(pid, "nonvoluntary_ctxt_switches"), NULL, 10);
+}
+
+/* Three seconds with a container, its stdio, a Wait and a connection: not one wake-up. */
+static void idle(void **st)
+{
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+	struct stdio io = { .in = make_fifo("in"), .out = make_fifo("out"),
+			    .err = make_fifo("err") };
+	struct answer *waiting;
+	long before;
+
+	(void)st;
+	reader_open(io.out);
+	reader_open(io.err);
+	create_io(b, &io);
+	start("c1", NULL);
+	waiting = ask_wait("c1", NULL);
+	ok(ask_state("c1", NULL));
+	expect_events("create c1", "start c1");
+	loop_for(100); /* the acknowledgement of the last event */
+	before = switches(e2e.server);
+	loop_for(3000);
+	assert_int_equal(switches(e2e.server), before);
+	assert_false(waiting->done);
+	end();
+}
+
+/* With events that nobody takes: a few wake-ups in two seconds, not hundreds. */
+static void idle_without_containerd(void **st)
+{
+	long before;
+
+	(void)st;
+	sink_close();
+	running("exec sleep 1000");
+	loop_for(1000);
+	before = switches(e2e.server);
+	loop_for(2000);
+	assert_true(switches(e2e.server) - before <= 4);
+	sink_open();
+	expect_events("create c1", "start c1");
+	end();
+}
+
+E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
+	  E2E(lease_without_connection), E2E(lease_after_connection),
+	  E2E(no_lease_with_container), E2E(sigterm_without_container),
+	  E2E(sigterm_with_container), E2E(other_signals), E2E(orphans_are_reaped),
+	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd))
