@@ -5,7 +5,6 @@
  */
 #include "spec/json.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +18,7 @@ static void put(struct json_out *o, const char *s, size_t len)
 
 	if (o->failed)
 		return;
-	/* One byte more for the NUL at the end. */
-	if (o->size - o->len <= len) {
+	if (o->size - o->len < len) {
 		o->size = 2 * o->size + len + 128;
 		text = json_realloc(o->text, o->size);
 		if (!text) {

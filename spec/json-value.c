@@ -5,7 +5,6 @@
  */
 #include "spec/json.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,8 +39,6 @@ int json_int(struct json *j, const struct json_event *e, int64_t min, int64_t ma
 		if (digit > 9)
 			return json_fail(j, e, EINVAL, "not an integer");
 		v = v > (limit - digit) / 10 ? limit + 1 : v * 10 + digit;
-		if (v > limit)
-			break;
 	}
 	if (v <= limit)
 		*out = negative ? (int64_t)-v : (int64_t)v;
@@ -70,7 +67,7 @@ int json_put_bool(struct json *j, const struct json_event *e)
 
 int json_put_u32(struct json *j, const struct json_event *e)
 {
-	int64_t v;
+	int64_t v = 0;
 	int r = json_int(j, e, 0, UINT32_MAX, &v);
 
 	if (!r)

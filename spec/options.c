@@ -8,27 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off */
-#define STRING(name) { "" #name, JSON_STRING, json_put_string, offsetof(struct spec_options, name) }
-#define BOOL(name) { "" #name, JSON_BOOL, json_put_bool, offsetof(struct spec_options, name) }
-#define U32(name) { "" #name, JSON_NUMBER, json_put_u32, offsetof(struct spec_options, name) }
-/* clang-format on */
+#define AT(field) offsetof(struct spec_options, field)
 
 /* Both for reading and writing; in the order of the message's fields. */
 static const struct json_rule rules[] = {
-	BOOL(no_pivot_root),
-	BOOL(no_new_keyring),
-	STRING(shim_cgroup),
-	U32(io_uid),
-	U32(io_gid),
-	STRING(binary_name),
-	STRING(root),
-	STRING(criu_path),
-	BOOL(systemd_cgroup),
-	STRING(criu_image_path),
-	STRING(criu_work_path),
-	STRING(task_api_address),
-	U32(task_api_version),
+	{ "no_pivot_root", JSON_BOOL, json_put_bool, AT(no_pivot_root) },
+	{ "no_new_keyring", JSON_BOOL, json_put_bool, AT(no_new_keyring) },
+	{ "shim_cgroup", JSON_STRING, json_put_string, AT(shim_cgroup) },
+	{ "io_uid", JSON_NUMBER, json_put_u32, AT(io_uid) },
+	{ "io_gid", JSON_NUMBER, json_put_u32, AT(io_gid) },
+	{ "binary_name", JSON_STRING, json_put_string, AT(binary_name) },
+	{ "root", JSON_STRING, json_put_string, AT(root) },
+	{ "criu_path", JSON_STRING, json_put_string, AT(criu_path) },
+	{ "systemd_cgroup", JSON_BOOL, json_put_bool, AT(systemd_cgroup) },
+	{ "criu_image_path", JSON_STRING, json_put_string, AT(criu_image_path) },
+	{ "criu_work_path", JSON_STRING, json_put_string, AT(criu_work_path) },
+	{ "task_api_address", JSON_STRING, json_put_string, AT(task_api_address) },
+	{ "task_api_version", JSON_NUMBER, json_put_u32, AT(task_api_version) },
 };
 
 static const size_t n_rules = sizeof(rules) / sizeof(rules[0]);

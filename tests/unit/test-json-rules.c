@@ -142,6 +142,32 @@ static void test_key_is(void **state)
 	free(r.text);
 }
 
+static int refuse(struct json *j, const struct json_event *e)
+{
+	return json_fail(j, e, EPERM, "no");
+}
+
+/* The path is that of the value which the rule is about, also behind its members. */
+static void test_end_path(void **state)
+{
+	static const struct json_rule rules[] = {
+		{ "a[]", JSON_OBJECT | JSON_END, on_rule, 0 },
+		{ "a[].b.c", JSON_NUMBER, on_rule, 0 },
+		{ "d", JSON_END, refuse, 0 },
+		{ "d.e", JSON_NUMBER, on_rule, 0 },
+	};
+	static const char json[] = "{\"a\":[{},{\"b\":{\"c\":1}}],\"d\":{\"e\":1,"
+				   "\"f\":[]}}";
+	struct record r = { 0 };
+	struct spec_error e = { "" };
+	struct json_doc doc = { "doc", rules, N(rules), &r, &e, false };
+
+	(void)state;
+	assert_int_equal(json_parse(&doc, json, strlen(json)), -EPERM);
+	assert_string_equal(e.text, "doc:1:42: d: no");
+	free(r.text);
+}
+
 /* ------------------------------------------------------------- values */
 
 struct values {
@@ -402,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_rule_errors),
 		cmocka_unit_test(test_long_key),
 		cmocka_unit_test(test_key_is),
+		cmocka_unit_test(test_end_path),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_value_errors),
 		cmocka_unit_test(test_surrogates),

@@ -302,6 +302,9 @@ static void test_error_places(void **state)
 	expect_error("[\"a\0b\"]", 7, -EINVAL,
 		     "doc:1:4: invalid character inside string");
 	expect_error("{}\0", 3, -EINVAL, "doc:1:3: trailing garbage");
+	/* The beginning of an escape waits for more of it, but not for ever. */
+	expect_error("{}\\", 3, -EINVAL, "doc:1:3: trailing garbage");
+	expect_error("[\\ud83d", 7, -EINVAL, "doc:1:2: invalid char in json text");
 }
 
 /* A failure stays, whatever comes next. */
@@ -340,6 +343,8 @@ static void test_many(void **state)
 	assert_int_equal(json_feed(j, "\n ", 2), 0);
 	assert_true(json_is_idle(j));
 	assert_int_equal(json_finish(j), 0);
+	assert_int_equal(json_feed(j, "\\", 1), 0);
+	assert_false(json_is_idle(j));
 	json_free(j);
 	note(&record, "", 1);
 	assert_string_equal(record.text, "1:1+1 { \n1:2+1 end \n1:3+1 { \n1:4+1 end \n"
