@@ -73,8 +73,8 @@ extern struct e2e e2e;
 
 int e2e_setup(void **state);
 int e2e_teardown(void **state);
-/* Runs @run (a cmocka group) in namespaces of its own and returns its result. */
-int e2e_main(int (*run)(void));
+/* Runs @run (a cmocka group) in namespaces of its own and exits with its result. */
+_Noreturn void e2e_main(int (*run)(void));
 
 #define E2E(test) cmocka_unit_test_setup_teardown(test, e2e_setup, e2e_teardown)
 #define E2E_GROUP(...)                                                      \
@@ -85,7 +85,7 @@ int e2e_main(int (*run)(void));
 	}                                                                   \
 	int main(void)                                                      \
 	{                                                                   \
-		return e2e_main(run_group);                                 \
+		e2e_main(run_group);                                 \
 	}
 
 struct where {
