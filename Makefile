@@ -89,9 +89,9 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
 SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
 	output rewrite)
-SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup command container create delete err event \
+SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup command console container control create delete err event \
 	flags info io kill launch limits log mount op options process reap relay remove \
-	runtime serve service sha256 socket spawn start state util)
+	runtime serve service sha256 sink socket spawn start state tty util)
 
 API = bootstrap events forward linux_runc runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp

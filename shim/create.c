@@ -109,7 +109,7 @@ static void undo(struct op *op)
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	const char *args[] = { "delete", "--force", c->id, NULL };
-	const struct runtime_call call = { "delete", args, NULL, false };
+	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 	struct err e = ERR_INIT;
 
 	cr->undoing = true;
@@ -193,21 +193,32 @@ static void run_create(struct op *op)
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	const char *args[12] = { "create", "--bundle", c->bundle, "--pid-file", cr->pid_file };
-	const struct runtime_call call = { "create", args, c->init.io.child, true };
+	const struct io_request io = {
+		.names = { cr->request.stdio[0], cr->request.stdio[1], cr->request.stdio[2] },
+		.terminal = cr->request.terminal,
+		.bundle = c->bundle,
+		.uid = c->options.io_uid,
+		.gid = c->options.io_gid,
+	};
 	int n = 5, r;
+
+	if (io_open(&c->init.io, &io, &op->err) < 0) {
+		err_prefix(&op->err, "failed to create init process I/O");
+		undo(op);
+		return;
+	}
+	const struct runtime_call call = { "create", args, io_child(&c->init.io), true, 0 };
+
+	if (io_console(&c->init.io)) {
+		args[n++] = "--console-socket";
+		args[n++] = io_console(&c->init.io);
+	}
 
 	if (c->options.no_pivot_root)
 		args[n++] = "--no-pivot";
 	if (c->options.no_new_keyring)
 		args[n++] = "--no-new-keyring";
 	args[n++] = c->id;
-	r = io_open(&c->init.io, cr->request.stdio, c->options.io_uid, c->options.io_gid,
-		    &op->err);
-	if (r < 0) {
-		err_prefix(&op->err, "failed to create init process I/O");
-		undo(op);
-		return;
-	}
 	/* Of an earlier try, perhaps: it must not be taken for this one's. */
 	unlink(cr->pid_file);
 	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_s,
@@ -270,11 +281,17 @@ static int check_request(struct shim *s, const struct create_request *r, struct 
 			       s->n_containers);
 	if (s->going)
 		return err_set(e, TTRPC_UNAVAILABLE, "this shim is shutting down");
-	if (r->terminal)
-		return err_set(e, TTRPC_UNIMPLEMENTED, "terminals");
 	if (*r->checkpoint)
 		return err_set(e, TTRPC_UNIMPLEMENTED, "restoring from a checkpoint");
 	return 0;
+}
+
+static bool is_systemd_path(const char *path)
+{
+	const char *first = path ? strchr(path, ':') : NULL;
+	const char *second = first ? strchr(first + 1, ':') : NULL;
+
+	return second && !strchr(second + 1, ':') && !strchr(path, '/');
 }
 
 static int set_runtime(struct container *c, struct err *e)
@@ -284,7 +301,11 @@ static int set_runtime(struct container *c, struct err *e)
 			   str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
 
 	c->root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, c->shim->ns);
-	c->systemd_cgroup = o->systemd_cgroup;
+	/*
+	 * "slice:prefix:name" is the systemd driver's form of a path. Options of a kind
+	 * that cannot say so must not make it a folder of that name.
+	 */
+	c->systemd_cgroup = o->systemd_cgroup || is_systemd_path(c->spec.cgroups_path);
 	return ok && c->root ? 0 : err_nomem(e);
 }
 
@@ -351,8 +372,8 @@ void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request
 	cr = creation_of(op);
 	cr->request = *r;
 	cr->plan = (struct mount_plan){ .mounts = r->rootfs, .n = r->n_rootfs };
-	if (set_runtime(c, &op->err) < 0 || set_stdio(&c->init, r, &op->err) < 0 ||
-	    prepare_bundle(c, cr, &op->err) < 0) {
+	if (prepare_bundle(c, cr, &op->err) < 0 || set_runtime(c, &op->err) < 0 ||
+	    set_stdio(&c->init, r, &op->err) < 0) {
 		answer_failure(op);
 		return;
 	}

@@ -329,6 +329,22 @@ void event_exec_started(struct event_queue *q, const struct process *exec)
 	publish(q, "/tasks/exec-started", &m.base, m.container_id);
 }
 
+void event_paused(struct event_queue *q, const struct container *c)
+{
+	Events__TaskPaused m = EVENTS__TASK_PAUSED__INIT;
+
+	m.container_id = c->id;
+	publish(q, "/tasks/paused", &m.base, c->id);
+}
+
+void event_resumed(struct event_queue *q, const struct container *c)
+{
+	Events__TaskResumed m = EVENTS__TASK_RESUMED__INIT;
+
+	m.container_id = c->id;
+	publish(q, "/tasks/resumed", &m.base, c->id);
+}
+
 void event_delete(struct event_queue *q, const struct process *init)
 {
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;

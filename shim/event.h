@@ -65,6 +65,8 @@ void event_create(struct event_queue *q, const struct container *c,
 void event_start(struct event_queue *q, const struct process *init);
 void event_exec_added(struct event_queue *q, const struct process *exec);
 void event_exec_started(struct event_queue *q, const struct process *exec);
+void event_paused(struct event_queue *q, const struct container *c);
+void event_resumed(struct event_queue *q, const struct container *c);
 void event_delete(struct event_queue *q, const struct process *init);
 /* Takes @memory; cannot fail. */
 void event_exit(struct event_queue *q, const struct process *p, struct event *memory);

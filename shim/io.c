@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pipes, FIFOs and their relays; see io.h. Bytes themselves move in relay.c. */
+/* The stdio of a process, put together; see io.h. Bytes move in relay.c and tty.c. */
 #include "shim/io.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "shim/log.h"
@@ -25,19 +21,14 @@ static void on_drain_timeout(struct timer *t);
 
 void io_init(struct io *io, struct loop *l, const char *id)
 {
-	*io = (struct io){ .loop = l, .id = id };
+	*io = (struct io){ .loop = l, .id = id, .keep_alive = -1, .console = CONSOLE_INIT,
+			   .tty = TTY_INIT };
 	for (int i = 0; i < IO_STREAMS; i++) {
 		struct io_stream *s = &io->streams[i];
 
-		*s = (struct io_stream){
-			.io = io,
-			.ours = -1,
-			.hold = -1,
-			.linger = -1,
-			.done = true,
-			.relay = RELAY_INIT,
-			.opened = WATCH_INIT,
-		};
+		*s = (struct io_stream){ .io = io, .ours = -1, .theirs = -1, .done = true,
+					 .relay = RELAY_INIT };
+		sink_init(&s->sink, l);
 		io->child[i] = -1;
 	}
 	timer_init(&io->retry, on_retry);
@@ -46,7 +37,7 @@ void io_init(struct io *io, struct loop *l, const char *id)
 
 /* ------------------------------------------------------------ opening */
 
-static int open_pipe(struct io *io, int i, uid_t uid, gid_t gid, struct err *e)
+static int open_pipe(struct io *io, int i, const struct io_request *r, struct err *e)
 {
 	struct io_stream *s = &io->streams[i];
 	int ends[2], ours;
@@ -57,7 +48,7 @@ static int open_pipe(struct io *io, int i, uid_t uid, gid_t gid, struct err *e)
 	s->ours = ends[ours];
 	io->child[i] = ends[1 - ours];
 	/* The container may reopen it by /proc/self/fd, so it must own it. */
-	if (fchown(io->child[i], uid, gid) < 0)
+	if (fchown(io->child[i], r->uid, r->gid) < 0)
 		return err_sys(e, errno, "failed to chown %s", stream_names[i]);
 	/* Only our description: the container's end is another one and stays blocking. */
 	if (fcntl(s->ours, F_SETFL, O_NONBLOCK) < 0)
@@ -75,7 +66,7 @@ static int open_stdin_file(struct io *io, const char *path, struct err *e)
 		return err_sys(e, errno, "failed to open stdin fifo %s", path);
 	if (S_ISFIFO(st.st_mode))
 		return 0;
-	io->child[IO_STDIN] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	io->child[IO_STDIN] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (io->child[IO_STDIN] < 0)
 		return err_sys(e, errno, "failed to open stdin %s", path);
 	fcntl(io->child[IO_STDIN], F_SETFL, 0);
@@ -97,30 +88,48 @@ static int check_scheme(const char *name, struct err *e)
 	return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %.*s", (int)n, name);
 }
 
-int io_open(struct io *io, const char *const names[static IO_STREAMS], uid_t uid, gid_t gid,
-	    struct err *e)
+static int open_stream(struct io *io, int i, const struct io_request *r, struct err *e)
 {
-	if (check_scheme(names[IO_STDOUT], e) < 0)
-		return -e->code;
-	for (int i = 0; i < IO_STREAMS; i++) {
-		int r = 0;
-
-		if (str_is_set(names[i])) {
-			if (!str_copy(&io->streams[i].path, names[i]))
-				return err_nomem(e);
-			if (i == IO_STDIN)
-				r = open_stdin_file(io, names[i], e);
-			if (r == 0 && io->child[i] < 0)
-				r = open_pipe(io, i, uid, gid, e);
-		} else {
-			io->child[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
-			if (io->child[i] < 0)
-				r = err_sys(e, errno, "open /dev/null");
-		}
-		if (r < 0)
-			return r;
+	if (!io->streams[i].path) {
+		io->child[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		return io->child[i] < 0 ? err_sys(e, errno, "open /dev/null") : 0;
 	}
-	return 0;
+	if (i == IO_STDIN && open_stdin_file(io, io->streams[i].path, e) < 0)
+		return -e->code;
+	return io->child[i] < 0 ? open_pipe(io, i, r, e) : 0;
+}
+
+int io_open(struct io *io, const struct io_request *r, struct err *e)
+{
+	int n = 0;
+
+	if (check_scheme(r->names[IO_STDOUT], e) < 0)
+		return -e->code;
+	io->terminal = r->terminal;
+	for (int i = 0; i < IO_STREAMS; i++)
+		if (str_is_set(r->names[i]) &&
+		    !str_copy(&io->streams[i].path, r->names[i]))
+			return err_nomem(e);
+	if (r->terminal) {
+		if (console_listen(&io->console, io->loop, r->bundle, e) < 0)
+			return err_prefix(e, "failed to create OCI runtime console socket");
+		/* What the process writes ends with the terminal, wherever it goes. */
+		io->streams[IO_STDOUT].done = false;
+		return 0;
+	}
+	for (int i = 0; i < IO_STREAMS && n == 0; i++)
+		n = open_stream(io, i, r, e);
+	return n;
+}
+
+const int *io_child(const struct io *io)
+{
+	return io->terminal ? NULL : io->child;
+}
+
+const char *io_console(const struct io *io)
+{
+	return io->terminal ? io->console.path : NULL;
 }
 
 void io_spawned(struct io *io)
@@ -129,7 +138,7 @@ void io_spawned(struct io *io)
 		closep(&io->child[i]);
 }
 
-/* ------------------------------------------------------ output streams */
+/* -------------------------------------------------------------- ending */
 
 static bool outputs_done(const struct io *io)
 {
@@ -145,144 +154,45 @@ static void report_drained(struct io *io, bool complete)
 		drained(io, complete);
 }
 
-static void stop_lingering(struct io_stream *s)
+static void end_output(struct io_stream *s, int sink, uint64_t lost)
 {
-	int inotify = s->opened.fd;
-
-	watch_del(&s->opened);
-	closep(&inotify);
-	s->opened.fd = -1;
-	closep(&s->linger);
-}
-
-/* Whether any process, we aside, has the FIFO open for reading. */
-static bool fifo_has_reader(int write_fd)
-{
-	struct pollfd p = { .fd = write_fd };
-
-	/* POLLERR on the write end of a pipe: there is no reader (pipe(7)). */
-	return poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR);
-}
-
-static void on_fifo_opened(struct watch *w, uint32_t events)
-{
-	struct io_stream *s = container_of(w, struct io_stream, opened);
-	char buf[512];
-
-	(void)events;
-	while (read(w->fd, buf, sizeof(buf)) > 0)
-		;
-	if (fifo_has_reader(s->linger))
-		stop_lingering(s);
-}
-
-/* Keeps unread bytes alive by the write end alone, until a reader has come. */
-static void linger(struct io_stream *s, int sink)
-{
-	char path[32];
-	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-	s->linger = sink;
-	if (fd < 0)
-		return; /* then until io_close() */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink);
-	if (inotify_add_watch(fd, path, IN_OPEN) < 0 ||
-	    watch_add(s->io->loop, &s->opened, fd, EPOLLIN, on_fifo_opened) < 0) {
-		close(fd);
-		return;
-	}
-	/* One that opened it before the watch was there raised no event. */
-	if (fifo_has_reader(sink))
-		stop_lingering(s);
-}
-
-static void on_output_end(struct relay *r, int sink)
-{
-	struct io_stream *s = container_of(r, struct io_stream, relay);
 	struct io *io = s->io;
-	int unread = 0;
 
-	if (r->lost > 0)
-		log_write(LOG_WARN, io->id, "%s: %llu bytes of %s were lost: %s", s->path,
-			  (unsigned long long)r->lost,
-			  stream_names[s - io->streams],
-			  r->sink_error ? strerror(r->sink_error) : "out of memory");
-	if (s->hold >= 0)
-		ioctl(s->hold, FIONREAD, &unread);
-	closep(&s->hold);
-	if (unread > 0 && !fifo_has_reader(sink))
-		linger(s, TAKE_FD(sink));
-	closep(&sink);
+	if (lost > 0 && s->path)
+		log_write(LOG_WARN, io->id, "%llu bytes of %s were lost, %s did not take them",
+			  (unsigned long long)lost, stream_names[s - io->streams], s->path);
+	if (sink >= 0)
+		sink_finish(&s->sink, sink);
 	s->done = true;
 	if (outputs_done(io))
 		report_drained(io, true);
 }
 
-/*
- * Opens the client's end of an output. 0, -EAGAIN: a FIFO without reader, or a
- * failure with a text. Our own read end comes second: if it came first, nobody
- * could tell whether the client has ever been there.
- */
-static int connect_output(struct io_stream *s, struct err *e)
+static void on_output_end(struct relay *r, int sink)
 {
-	_cleanup_close_ int fd = -1;
-	char again[32];
-	struct stat st;
-	int r;
-
-	if (stat(s->path, &st) < 0)
-		return err_sys(e, errno, "open %s", s->path);
-	fd = open(s->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC |
-		  (S_ISFIFO(st.st_mode) ? 0 : O_APPEND));
-	if (fd < 0 && errno == ENXIO)
-		return -EAGAIN;
-	if (fd < 0)
-		return err_sys(e, errno, "open %s", s->path);
-	if (S_ISFIFO(st.st_mode)) {
-		/* By descriptor: the client may unlink the name at any time. */
-		snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
-		s->hold = open(again, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (s->hold < 0)
-			return err_sys(e, errno, "open %s for reading", s->path);
-	}
-	r = relay_start(&s->relay, s->io->loop, TAKE_FD(s->ours), TAKE_FD(fd), true,
-			on_output_end);
-	if (r < 0)
-		return err_sys(e, -r, "watch %s", s->path);
-	return 0;
+	end_output(container_of(r, struct io_stream, relay), sink, r->lost);
 }
 
-/* ------------------------------------------------------------- stdin */
+static void on_tty_end(struct tty *t, int sink)
+{
+	struct io *io = container_of(t, struct io, tty);
 
-static void on_stdin_end(struct relay *r, int sink)
+	closep(&io->keep_alive);
+	end_output(&io->streams[IO_STDOUT], sink, t->lost);
+}
+
+static void on_stdin_end(struct relay *r, int pipe)
 {
 	struct io_stream *s = container_of(r, struct io_stream, relay);
 
-	closep(&sink);
-	closep(&s->hold);
+	closep(&pipe);
+	closep(&s->io->keep_alive);
 	s->done = true;
-}
-
-static int connect_input(struct io_stream *s, struct err *e)
-{
-	_cleanup_close_ int fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return err_sys(e, errno, "failed to open stdin fifo %s", s->path);
-	s->hold = open(s->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (s->hold < 0)
-		return err_sys(e, errno, "failed to open stdin fifo %s", s->path);
-	r = relay_start(&s->relay, s->io->loop, TAKE_FD(fd), TAKE_FD(s->ours), false,
-			on_stdin_end);
-	if (r < 0)
-		return err_sys(e, -r, "watch %s", s->path);
-	return 0;
 }
 
 void io_close_stdin(struct io *io)
 {
-	closep(&io->streams[IO_STDIN].hold);
+	closep(&io->keep_alive);
 }
 
 void io_process_ended(struct io *io)
@@ -291,11 +201,76 @@ void io_process_ended(struct io *io)
 
 	relay_stop(&s->relay);
 	closep(&s->ours);
-	closep(&s->hold);
+	closep(&io->keep_alive);
 	s->done = true;
+	tty_process_ended(&io->tty);
 }
 
-/* ------------------------------------------------- connecting, draining */
+/* ---------------------------------------------------------- connecting */
+
+static int open_source(struct io *io, struct err *e)
+{
+	const char *path = io->streams[IO_STDIN].path;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_sys(e, errno, "failed to open stdin fifo %s", path);
+	io->keep_alive = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (io->keep_alive < 0)
+		return err_sys(e, errno, "failed to open stdin fifo %s", path);
+	return TAKE_FD(fd);
+}
+
+/* Opens the client's end of a stream: a descriptor, -EAGAIN, or a failure. */
+static int open_theirs(struct io_stream *s, struct err *e)
+{
+	if (s == &s->io->streams[IO_STDIN])
+		return open_source(s->io, e);
+	return sink_open(&s->sink, s->path, e);
+}
+
+static int connect_stream(struct io_stream *s, struct err *e)
+{
+	struct io *io = s->io;
+	int fd, r;
+
+	if (s->done || s->ours < 0)
+		return 0;
+	fd = open_theirs(s, e);
+	if (fd < 0)
+		return fd;
+	if (s == &io->streams[IO_STDIN])
+		r = relay_start(&s->relay, io->loop, fd, TAKE_FD(s->ours), false, on_stdin_end);
+	else
+		r = relay_start(&s->relay, io->loop, TAKE_FD(s->ours), fd, true, on_output_end);
+	return r < 0 ? err_sys(e, -r, "watch %s", s->path) : 0;
+}
+
+/* A terminal has no stderr. */
+static int connect_for_terminal(struct io_stream *s, struct err *e)
+{
+	if (!s->path || s->theirs >= 0 || s == &s->io->streams[IO_STDERR])
+		return 0;
+	s->theirs = open_theirs(s, e);
+	return s->theirs < 0 ? s->theirs : 0;
+}
+
+static int start_terminal(struct io *io, struct err *e)
+{
+	int r;
+
+	if (io->tty.loop)
+		return 0;
+	r = tty_start(&io->tty, io->loop, TAKE_FD(io->console.ptmx),
+		      TAKE_FD(io->streams[IO_STDIN].theirs),
+		      TAKE_FD(io->streams[IO_STDOUT].theirs), on_tty_end);
+	console_close(&io->console);
+	if (r < 0)
+		return err_sys(e, -r, "failed to start console copy");
+	if (io->width || io->height)
+		tty_resize(&io->tty, io->width, io->height);
+	return 0;
+}
 
 static void report_connected(struct io *io, struct err *failure)
 {
@@ -310,30 +285,23 @@ static void connect_all(struct io *io)
 {
 	struct io_stream *waiting = NULL;
 	struct err e = ERR_INIT;
+	int r = 0;
 
-	for (int i = 0; i < IO_STREAMS; i++) {
+	for (int i = 0; i < IO_STREAMS && (r == 0 || r == -EAGAIN); i++) {
 		struct io_stream *s = &io->streams[i];
-		int r;
 
-		if (s->done || s->ours < 0)
-			continue;
-		r = i == IO_STDIN ? connect_input(s, &e) : connect_output(s, &e);
-		if (r == -EAGAIN) {
-			waiting = waiting ? waiting : s;
-		} else if (r < 0) {
-			report_connected(io, &e);
-			return;
-		}
+		r = io->terminal ? connect_for_terminal(s, &e) : connect_stream(s, &e);
+		if (r == -EAGAIN && !waiting)
+			waiting = s;
 	}
-	if (!waiting) {
-		report_connected(io, NULL);
-		return;
-	}
-	if (loop_now() >= io->give_up) {
-		err_set(&e, TTRPC_DEADLINE_EXCEEDED,
-			"nobody opened the %s fifo %s for reading in time",
-			stream_names[waiting - io->streams], waiting->path);
-		report_connected(io, &e);
+	if (r == 0 || r == -EAGAIN)
+		r = !waiting && io->terminal ? start_terminal(io, &e) : 0;
+	if (r == 0 && waiting && loop_now() >= io->give_up)
+		r = err_set(&e, TTRPC_DEADLINE_EXCEEDED,
+			    "nobody opened the %s fifo %s for reading in time",
+			    stream_names[waiting - io->streams], waiting->path);
+	if (r < 0 || !waiting) {
+		report_connected(io, r < 0 ? &e : NULL);
 		return;
 	}
 	/* The kernel tells nobody that a FIFO's reader has come. */
@@ -346,6 +314,16 @@ static void on_retry(struct timer *t)
 	connect_all(container_of(t, struct io, retry));
 }
 
+static void on_console(struct console *c)
+{
+	struct io *io = container_of(c, struct io, console);
+
+	if (c->ptmx >= 0)
+		connect_all(io);
+	else
+		report_connected(io, &c->failure);
+}
+
 void io_connect(struct io *io, uint64_t timeout_ns,
 		void (*connected)(struct io *, struct err *failure))
 {
@@ -353,8 +331,22 @@ void io_connect(struct io *io, uint64_t timeout_ns,
 	io->connected = connected;
 	io->retry_ns = RETRY_FIRST;
 	io->give_up = loop_now() + timeout_ns;
-	connect_all(io);
+	if (io->terminal)
+		console_await(&io->console, timeout_ns, on_console);
+	else
+		connect_all(io);
 }
+
+int io_resize(struct io *io, uint16_t width, uint16_t height, struct err *e)
+{
+	int r = tty_resize(&io->tty, width, height);
+
+	io->width = width;
+	io->height = height;
+	return r < 0 ? err_sys(e, -r, "resize the terminal") : 0;
+}
+
+/* ------------------------------------------------------------- closing */
 
 static void on_drain_timeout(struct timer *t)
 {
@@ -377,14 +369,17 @@ void io_close(struct io *io)
 	timer_disarm(&io->drain);
 	io->connected = NULL;
 	io->drained = NULL;
+	console_close(&io->console);
+	tty_stop(&io->tty);
+	closep(&io->keep_alive);
 	io_spawned(io);
 	for (int i = 0; i < IO_STREAMS; i++) {
 		struct io_stream *s = &io->streams[i];
 
 		relay_stop(&s->relay);
-		stop_lingering(s);
+		sink_close(&s->sink);
 		closep(&s->ours);
-		closep(&s->hold);
+		closep(&s->theirs);
 		s->done = true;
 		free(s->path);
 		s->path = NULL;

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stdio of one process (contract 5): anonymous pipes to the container on
- * one side, the client's FIFOs or files on the other, a relay between.
- *
- * Both ends of an output FIFO are held, so that the client may come and go: a
- * full FIFO makes the container wait, an absent reader never breaks it. When
- * the container's side has ended, our ends are closed at once, so that the
- * client sees the end of file; only if bytes are left in the FIFO and nobody is
- * there to read them the write end lingers until somebody is, or until
- * io_close(). For stdin, a writer of our own keeps the FIFO from ending until
- * io_close_stdin().
+ * The stdio of one process (contract 5): pipes or a terminal on the container's
+ * side, the client's FIFOs or files (sink.h) or a logger (logger.h) on the
+ * other, a relay (relay.h, tty.h) between. For stdin, a writer of our own keeps
+ * the client's FIFO from ending until io_close_stdin().
  */
 #pragma once
 
 #include <sys/types.h>
 
+#include "shim/console.h"
 #include "shim/err.h"
 #include "shim/relay.h"
+#include "shim/sink.h"
+#include "shim/tty.h"
 
 struct io;
 
@@ -26,19 +23,22 @@ struct io_stream {
 	struct io *io;
 	char *path;   /* NULL: not connected, /dev/null for the process */
 	int ours;     /* our end of the pipe, until the relay has it */
-	int hold;     /* a FIFO's other end, held open */
+	int theirs;   /* terminal: the client's FIFO, until the terminal is there */
 	bool done;    /* ended, or never there */
 	struct relay relay;
-	/* The end has come with bytes unread in the FIFO and no reader. */
-	int linger;
-	struct watch opened; /* inotify(7): somebody opened it */
+	struct sink sink;
 };
 
 struct io {
 	struct loop *loop;
 	const char *id; /* for the log; borrowed */
+	bool terminal;
 	struct io_stream streams[IO_STREAMS];
+	int keep_alive;        /* the write end of stdin's FIFO; -1 */
 	int child[IO_STREAMS]; /* the process's ends, until io_spawned() */
+	struct console console;
+	struct tty tty;
+	uint16_t width, height; /* asked for before the terminal was there; 0: not */
 	/* Opening the client's FIFOs. */
 	struct timer retry;
 	uint64_t retry_ns, give_up;
@@ -48,16 +48,24 @@ struct io {
 	void (*drained)(struct io *io, bool complete);
 };
 
+struct io_request {
+	const char *names[IO_STREAMS]; /* paths; each may be NULL or "" */
+	bool terminal;
+	const char *bundle;            /* where the console socket is made */
+	uid_t uid;                     /* owner of the pipes' container ends */
+	gid_t gid;
+};
+
 /* Makes @io safe for io_close(); nothing is opened. @id is borrowed. */
 void io_init(struct io *io, struct loop *l, const char *id);
 
-/*
- * Makes the pipes. Names are paths, each may be NULL or "". The process's ends
- * are given to @uid and @gid (options io_uid and io_gid). After a failure
- * io_close() is still owed.
- */
-int io_open(struct io *io, const char *const names[static IO_STREAMS], uid_t uid, gid_t gid,
-	    struct err *e);
+/* Makes the pipes or the console socket. After a failure io_close() is still owed. */
+int io_open(struct io *io, const struct io_request *r, struct err *e);
+
+/* What the runtime is given: three descriptors, or NULL with a terminal. */
+const int *io_child(const struct io *io);
+/* The path for --console-socket; NULL without a terminal. */
+const char *io_console(const struct io *io);
 
 /* The process has its ends: ours of them are closed. */
 void io_spawned(struct io *io);
@@ -72,6 +80,9 @@ void io_connect(struct io *io, uint64_t timeout_ns,
 
 /* CloseIO: stdin ends once the client has closed it too. Repeating it is harmless. */
 void io_close_stdin(struct io *io);
+
+/* Sets the size of the terminal, or of the one that is to come. No terminal: nothing. */
+int io_resize(struct io *io, uint16_t width, uint16_t height, struct err *e);
 
 /* The process has ended: nobody reads its stdin any more. */
 void io_process_ended(struct io *io);

@@ -55,7 +55,7 @@ static void begin_kill(struct op *op)
 	struct container *c = op->process->container;
 	char signo[16];
 	const char *args[] = { "kill", "--all", c->id, signo, NULL };
-	const struct runtime_call call = { "kill", args, NULL, false };
+	const struct runtime_call call = { "kill", args, NULL, false, 0 };
 
 	snprintf(signo, sizeof(signo), "%d", container_of(op, struct kill_op, op)->signo);
 	if (runtime_run(op_command(op, on_killed), c, &call, c->shim->limits.runtime_s,
@@ -116,7 +116,7 @@ static void on_remains_killed(struct command *cmd)
 bool kill_remains(struct container *c)
 {
 	const char *args[] = { "kill", "--all", c->id, "9", NULL };
-	const struct runtime_call call = { "kill", args, NULL, false };
+	const struct runtime_call call = { "kill", args, NULL, false, 0 };
 	struct err e = ERR_INIT;
 	int r;
 
@@ -171,7 +171,7 @@ static void begin_ps(struct op *op)
 {
 	struct container *c = op->process->container;
 	const char *args[] = { "ps", "--format", "json", c->id, NULL };
-	const struct runtime_call call = { "ps", args, NULL, false };
+	const struct runtime_call call = { "ps", args, NULL, false, 0 };
 
 	if (runtime_run(op_command(op, on_listed), c, &call, c->shim->limits.runtime_s,
 			&op->err) < 0)

@@ -36,7 +36,6 @@ static void fail(struct op *op)
 {
 	struct process *p = op->process;
 
-	log_write(LOG_INFO, p->container->id, "start \"%s\": %s", p->id, op->err.text);
 	process_settle(p, false);
 	op_fail(op);
 }
@@ -64,7 +63,7 @@ static void start_init(struct op *op)
 	struct process *p = op->process;
 	struct container *c = p->container;
 	const char *args[] = { "start", c->id, NULL };
-	const struct runtime_call call = { "start", args, NULL, false };
+	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
 	p->starting = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
@@ -153,7 +152,15 @@ static int run_exec(struct op *op)
 	struct process *p = op->process;
 	struct container *c = p->container;
 	struct launch *la = launch_of(op);
-	const char *const names[IO_STREAMS] = { p->stdin_path, p->stdout_path, p->stderr_path };
+	const struct io_request io = {
+		.names = { p->stdin_path, p->stdout_path, p->stderr_path },
+		.terminal = p->terminal,
+		.bundle = c->bundle,
+		.uid = c->options.io_uid,
+		.gid = c->options.io_gid,
+	};
+	const char *args[10] = { "exec", "--process" };
+	int n = 2;
 	char path[RUNTIME_FD_PATH];
 
 	la->document = open_document(p, &op->err);
@@ -163,12 +170,20 @@ static int run_exec(struct op *op)
 	la->pid_file = str_printf("%s/exec-%s.pid", c->bundle, p->id);
 	if (!la->pid_file)
 		return err_nomem(&op->err);
-	if (io_open(&p->io, names, c->options.io_uid, c->options.io_gid, &op->err) < 0)
+	if (io_open(&p->io, &io, &op->err) < 0)
 		return err_prefix(&op->err, "failed to create init process I/O");
 
-	const char *args[] = { "exec", "--process", path, "--detach", "--pid-file",
-			       la->pid_file, c->id, NULL };
-	const struct runtime_call call = { "exec", args, p->io.child, true };
+	const struct runtime_call call = { "exec", args, io_child(&p->io), true, 0 };
+
+	args[n++] = path;
+	if (io_console(&p->io)) {
+		args[n++] = "--console-socket";
+		args[n++] = io_console(&p->io);
+	}
+	args[n++] = "--detach";
+	args[n++] = "--pid-file";
+	args[n++] = la->pid_file;
+	args[n++] = c->id;
 
 	unlink(la->pid_file);
 	if (runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,

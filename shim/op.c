@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "shim/log.h"
 #include "shim/shim.h"
 
 struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
@@ -15,7 +16,8 @@ struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 		struct err e;
 
 		err_nomem(&e);
-		err_reply(call, &e);
+		if (call)
+			err_reply(call, &e);
 		return NULL;
 	}
 	op->process = p;
@@ -77,8 +79,12 @@ struct ttrpc_call *op_end(struct op *op)
 void op_fail(struct op *op)
 {
 	struct err e = op->err;
+	struct ttrpc_call *call;
 
-	err_reply(op_end(op), &e);
+	log_write(LOG_INFO, op->process->container->id, "%s", e.text);
+	call = op_end(op);
+	if (call)
+		err_reply(call, &e);
 }
 
 void op_abort_all(struct process *p)

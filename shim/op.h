@@ -16,7 +16,7 @@ struct process;
 struct op {
 	struct list link; /* on process->ops */
 	struct process *process;
-	struct ttrpc_call *call; /* owed an answer */
+	struct ttrpc_call *call; /* owed an answer; NULL: nobody asked */
 	struct command command;
 	struct err err;
 	bool begun;

@@ -100,6 +100,8 @@ static void finish_exit(struct process *p)
 {
 	struct container *c = p->container;
 
+	bool paused = p->state == PROC_PAUSED;
+
 	p->exit_seen = false;
 	p->state = PROC_STOPPED;
 	if (process_is_init(p)) {
@@ -113,6 +115,8 @@ static void finish_exit(struct process *p)
 	process_release_waiters(p);
 	event_exit(&c->shim->events, p, TAKE(p->exit_event));
 	serve_reconsider(c->shim);
+	if (paused)
+		control_thaw_dead(c);
 	if (p->gone)
 		p->gone(p);
 }

@@ -109,7 +109,7 @@ static void run_delete(struct op *op)
 {
 	struct container *c = op->process->container;
 	const char *args[] = { "delete", c->id, NULL };
-	const struct runtime_call call = { "delete", args, NULL, false };
+	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
 			c->shim->limits.runtime_s, &op->err) < 0) {

@@ -62,7 +62,9 @@ int runtime_run(struct command *cmd, const struct container *c, const struct run
 	if (cmd->log_fd < 0 || null < 0 || (!call->stdio && cmd->out_fd < 0))
 		return err_sys(e, errno, "prepare %s %s", c->runtime, call->verb);
 	for (int i = 0; i < 3; i++)
-		fds[i] = call->stdio ? call->stdio[i] : i == 0 ? null : cmd->out_fd;
+		fds[i] = call->stdio ? call->stdio[i] : cmd->out_fd;
+	if (!call->stdio)
+		fds[0] = call->input ? call->input : null;
 	runtime_fd_path(cmd->log_fd, log);
 
 	struct spawn s = {

@@ -18,6 +18,7 @@ struct runtime_call {
 	const char *const *args; /* what follows the global flags; ends with NULL */
 	const int *stdio;        /* 3 descriptors; NULL: none, output is captured */
 	bool birth;              /* leaves us a process */
+	int input;               /* without stdio: its stdin; 0: /dev/null */
 };
 
 /*

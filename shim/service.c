@@ -141,8 +141,10 @@ static void handle_delete(struct request *r)
 	remove_begin(r->process, r->call);
 }
 
+/* An exec of a paused container is paused, whatever its own state (contract 4.4). */
 static Types__Status public_status(const struct process *p)
 {
+	const struct process *init = &p->container->init;
 	static const Types__Status map[N_PROC_STATES] = {
 		[PROC_CREATED] = TYPES__STATUS__CREATED,
 		[PROC_CREATED_CHECKPOINT] = TYPES__STATUS__CREATED,
@@ -152,6 +154,10 @@ static Types__Status public_status(const struct process *p)
 		[PROC_DELETED] = TYPES__STATUS__STOPPED,
 	};
 
+	if (init->pausing && p->state != PROC_STOPPED)
+		return TYPES__STATUS__PAUSING;
+	if (init->state == PROC_PAUSED)
+		return TYPES__STATUS__PAUSED;
 	return map[p->state];
 }
 
@@ -278,8 +284,6 @@ static int check_exec(struct request *r, const Task__ExecProcessRequest *m, stru
 	if (!m->spec || m->spec->value.len > LIMIT_DOCUMENT)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s has no process document, or "
 			       "one of more than %u bytes", m->exec_id, LIMIT_DOCUMENT);
-	if (m->terminal)
-		return err_set(e, TTRPC_UNIMPLEMENTED, "terminals");
 	return 0;
 }
 
@@ -325,6 +329,41 @@ static void handle_close_io(struct request *r)
 	service_reply_empty(r->call);
 }
 
+static void handle_pause(struct request *r)
+{
+	control_pause(r->process, r->call);
+}
+
+static void handle_resume(struct request *r)
+{
+	control_resume(r->process, r->call);
+}
+
+static void handle_update(struct request *r)
+{
+	const Task__UpdateTaskRequest *m = r->message;
+	struct err e;
+
+	if (m->resources) {
+		control_update(r->process, r->call, m->resources->value.data,
+			       m->resources->value.len);
+		return;
+	}
+	err_set(&e, TTRPC_INVALID_ARGUMENT, "update without resources");
+	err_reply(r->call, &e);
+}
+
+static void handle_resize(struct request *r)
+{
+	const Task__ResizePtyRequest *m = r->message;
+	struct err e = ERR_INIT;
+
+	if (io_resize(&r->process->io, (uint16_t)m->width, (uint16_t)m->height, &e) < 0)
+		err_reply(r->call, &e);
+	else
+		service_reply_empty(r->call);
+}
+
 /* Never an error: it is how containerd finds out whether a shim lives (contract 1.15). */
 static void handle_connect(struct request *r)
 {
@@ -361,6 +400,10 @@ static const struct method methods[] = {
 	{ "State", handle_state, IN_PROCESS(Task__StateRequest), .verb = N_VERBS },
 	{ "Wait", handle_wait, IN_PROCESS(Task__WaitRequest), .verb = N_VERBS },
 	{ "Kill", handle_kill, IN_PROCESS(Task__KillRequest), .verb = VERB_KILL },
+	{ "Pause", handle_pause, IN_CONTAINER(Task__PauseRequest), .verb = N_VERBS },
+	{ "Resume", handle_resume, IN_CONTAINER(Task__ResumeRequest), .verb = N_VERBS },
+	{ "Update", handle_update, IN_CONTAINER(Task__UpdateTaskRequest), .verb = N_VERBS },
+	{ "ResizePty", handle_resize, IN_PROCESS(Task__ResizePtyRequest), .verb = VERB_RESIZE },
 	{ "CloseIO", handle_close_io, IN_PROCESS(Task__CloseIORequest), .verb = N_VERBS },
 };
 

@@ -52,6 +52,7 @@ struct process {
 	struct list asides;  /* struct op: all under way */
 	struct work next_op;
 	bool starting;       /* Start is under way: an exit is told after it */
+	bool pausing;        /* Pause is under way */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
 	struct event *exit_event; /* memory for the exit event, from the first day */
 	void (*gone)(struct process *p); /* an op waits for the exit; may be NULL */
@@ -167,6 +168,15 @@ struct create_request {
 void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r);
 void launch_begin(struct process *p, struct ttrpc_call *call);
 void remove_begin(struct process *p, struct ttrpc_call *call);
+
+/* control.c: Pause, Resume and Update. */
+void control_pause(struct process *init, struct ttrpc_call *call);
+void control_resume(struct process *init, struct ttrpc_call *call);
+/* @json: LinuxResources, as long as the call. */
+void control_update(struct process *init, struct ttrpc_call *call, const void *json,
+		    size_t len);
+/* Its init has died while it was paused: lets go of what the freezer still holds. */
+void control_thaw_dead(struct container *c);
 
 /* kill.c: signals, and what lists and kills all processes of a container. */
 void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call);

@@ -89,6 +89,22 @@ static int place_fds(const int *fds, unsigned n)
 	return 0;
 }
 
+/*
+ * What was handed to us without CLOEXEC, by whoever started containerd, goes no
+ * further. Ours have CLOEXEC anyway, so an old kernel (before 5.11) may refuse.
+ */
+static void hide_fds(unsigned first)
+{
+#ifdef SYS_close_range
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4U
+#endif
+	syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
+#else
+	(void)first;
+#endif
+}
+
 static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s, pid_t parent,
 							   volatile int *error)
 {
@@ -101,6 +117,7 @@ static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s
 	}
 	if ((!s->cwd || chdir(s->cwd) == 0) && place_fds(s->fds, s->n_fds) == 0) {
 		reset_signals();
+		hide_fds(s->n_fds);
 		execve(s->path, s->argv, s->envp);
 	}
 	*error = errno;

@@ -64,10 +64,7 @@ static const struct cell init_table[N_VERBS][N_PROC_STATES] = {
 		[PROC_STOPPED] = NOT_FOUND("process already finished"),
 		[PROC_DELETED] = NOT_FOUND("cannot kill a deleted process"),
 	},
-	[VERB_RESIZE] = {
-		[PROC_STOPPED] = NO("cannot resize a stopped container"),
-		[PROC_DELETED] = NO("cannot resize a deleted process"),
-	},
+	/* VERB_RESIZE: always; where there is no terminal (any more) nothing happens. */
 };
 
 static const struct cell exec_table[N_VERBS][N_PROC_STATES] = {

@@ -24,7 +24,7 @@ static const int legal_init[N_VERBS][N_PROC_STATES] = {
 	[VERB_CHECKPOINT] = STATES(0, 0, 1, 1, 0, 0),
 	[VERB_EXEC] = STATES(1, 0, 1, 0, 0, 0),
 	[VERB_KILL] = STATES(1, 1, 1, 1, 0, 0),
-	[VERB_RESIZE] = STATES(1, 1, 1, 1, 0, 0),
+	[VERB_RESIZE] = STATES(1, 1, 1, 1, 1, 1),
 };
 
 static void every_cell_of_the_init(void **st)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's end of an output; see sink.h. */
+#include "shim/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "shim/util.h"
+
+void sink_init(struct sink *s, struct loop *l)
+{
+	*s = (struct sink){ .loop = l, .hold = -1, .linger = -1, .opened = WATCH_INIT };
+}
+
+/*
+ * Our own read end comes second: if it came first, nobody could tell whether the
+ * client has ever been there, and its bytes might go with us.
+ */
+int sink_open(struct sink *s, const char *path, struct err *e)
+{
+	_cleanup_close_ int fd = -1;
+	char again[32];
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_sys(e, errno, "open %s", path);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY |
+		  (S_ISFIFO(st.st_mode) ? 0 : O_APPEND));
+	if (fd < 0 && errno == ENXIO)
+		return -EAGAIN;
+	if (fd < 0)
+		return err_sys(e, errno, "open %s", path);
+	if (S_ISFIFO(st.st_mode)) {
+		/* By descriptor: the client may unlink the name at any time. */
+		snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+		s->hold = open(again, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (s->hold < 0)
+			return err_sys(e, errno, "open %s for reading", path);
+	}
+	return TAKE_FD(fd);
+}
+
+static void stop_lingering(struct sink *s)
+{
+	int inotify = s->opened.fd;
+
+	watch_del(&s->opened);
+	closep(&inotify);
+	s->opened.fd = -1;
+	closep(&s->linger);
+}
+
+/* Whether any process, we aside, has the FIFO open for reading. */
+static bool has_reader(int write_fd)
+{
+	struct pollfd p = { .fd = write_fd };
+
+	/* POLLERR on the write end of a pipe: there is no reader (pipe(7)). */
+	return poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR);
+}
+
+static void on_opened(struct watch *w, uint32_t events)
+{
+	struct sink *s = container_of(w, struct sink, opened);
+	char buf[512];
+
+	(void)events;
+	while (read(w->fd, buf, sizeof(buf)) > 0)
+		;
+	if (has_reader(s->linger))
+		stop_lingering(s);
+}
+
+/* Keeps unread bytes alive by the write end alone, until a reader has come. */
+static void linger(struct sink *s, int fd)
+{
+	char path[32];
+	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	s->linger = fd;
+	if (inotify < 0)
+		return; /* then until sink_close() */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (inotify_add_watch(inotify, path, IN_OPEN) < 0 ||
+	    watch_add(s->loop, &s->opened, inotify, EPOLLIN, on_opened) < 0) {
+		close(inotify);
+		return;
+	}
+	/* One that opened it before the watch was there raised no event. */
+	if (has_reader(fd))
+		stop_lingering(s);
+}
+
+void sink_finish(struct sink *s, int fd)
+{
+	int unread = 0;
+
+	if (s->hold >= 0)
+		ioctl(s->hold, FIONREAD, &unread);
+	closep(&s->hold);
+	if (unread > 0 && !has_reader(fd))
+		linger(s, fd);
+	else
+		closep(&fd);
+}
+
+void sink_close(struct sink *s)
+{
+	stop_lingering(s);
+	closep(&s->hold);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a process's output goes on the client's side: a FIFO or a file. Both
+ * ends of a FIFO are held, so that the client may come and go: a full FIFO makes
+ * the container wait, an absent reader never breaks it.
+ */
+#pragma once
+
+#include "shim/err.h"
+
+struct sink {
+	struct loop *loop;
+	int hold;            /* the FIFO's read end, held open; -1 */
+	/* The end has come with bytes unread in the FIFO and no reader. */
+	int linger;
+	struct watch opened; /* inotify(7): somebody opened it */
+};
+
+void sink_init(struct sink *s, struct loop *l);
+
+/*
+ * Opens @path for writing, non-blocking, and returns the descriptor; -EAGAIN: a
+ * FIFO that nobody has open for reading; another negative value with a text.
+ */
+int sink_open(struct sink *s, const char *path, struct err *e);
+
+/*
+ * The output has ended: closes our ends (@fd too), so that the client sees the
+ * end of file. Only if bytes are left in the FIFO and nobody is there to read
+ * them the write end lingers, until somebody is or until sink_close().
+ */
+void sink_finish(struct sink *s, int fd);
+
+/* Closes whatever is open. Can be repeated. */
+void sink_close(struct sink *s);
