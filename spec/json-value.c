@@ -38,7 +38,7 @@ int json_int(struct json *j, const struct json_event *e, int64_t min, int64_t ma
 
 		if (digit > 9)
 			return json_fail(j, e, EINVAL, "not an integer");
-		v = v > (limit - digit) / 10 ? limit + 1 : v * 10 + digit;
+		v = v > limit / 10 ? limit + 1 : v * 10 + digit;
 	}
 	if (v <= limit)
 		*out = negative ? (int64_t)-v : (int64_t)v;

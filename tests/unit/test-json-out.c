@@ -2,6 +2,8 @@
 /* Writing documents. */
 #include "spec-common.h"
 
+#include "spec/utf8.h"
+
 static void test_write(void **state)
 {
 	struct json_out o = JSON_OUT_INIT;
@@ -43,6 +45,41 @@ static void test_write(void **state)
 }
 
 static const struct json_rule rules[] = { { "s", JSON_STRING, json_put_string, 0 } };
+
+/* Characters at the limits of what is UTF-8, and just beyond. */
+static void test_write_utf8(void **state)
+{
+	static const char *const good[] = {
+		"\x7e",		"\xc2\x80",	    "\xdf\xbf",
+		"\xe0\xa0\x80", "\xed\x9f\xbf",	    "\xee\x80\x80",
+		"\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf",
+	};
+	static const char *const bad[] = {
+		"\x80",
+		"\xbf",
+		"\xc1\xbf",
+		"\xc2",
+		"\xe0\x9f\xbf",
+		"\xe1\x80",
+		"\xed\xa0\x80",
+		"\xf0\x8f\xbf\xbf",
+		"\xf1\x80\x80",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xff",
+		"\xe1\x80\x7f",
+		"\xf1\x80\x80\xc0",
+		"\xc2\x7f",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(good); i++)
+		assert_int_equal(utf8_len(good[i], strlen(good[i])), strlen(good[i]));
+	for (size_t i = 0; i < N(bad); i++)
+		assert_int_equal(utf8_len(bad[i], strlen(bad[i])), 0);
+	assert_int_equal(utf8_len("", 0), 0);
+	assert_int_equal(utf8_len("", 1), 1);
+}
 
 /* Every byte of every string comes back as it was. */
 static void test_write_and_read(void **state)
@@ -97,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_utf8),
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_write_no_memory),
 	};

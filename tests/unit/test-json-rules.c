@@ -27,6 +27,7 @@ static const struct json_rule some_rules[] = {
 	{ "map.*", JSON_STRING, on_rule, 0 },
 	{ "map.*.x", JSON_STRING, on_rule, 0 },
 	{ "map.known", JSON_STRING, on_rule, 0 },
+	{ "task.x", JSON_NUMBER, on_rule, 0 },
 	{ "tasks", JSON_NUMBER, on_rule, 0 },
 };
 
@@ -71,6 +72,8 @@ static void test_rules(void **state)
 		     "map.known str,map.known str,map.*.x str,");
 	/* Deeper names, and those of other places, are nobody's. */
 	expect_rules("{\"x\":{\"kind\":1,\"linux\":{\"ids\":[\"\"]}},\"[]\":[[1]]}", "");
+	/* One name's beginning is not another name. */
+	expect_rules("{\"task\":{\"s\":\"\",\"x\":1}}", "task.x num,");
 	/* Null is as if absent. */
 	expect_rules("{\"linux\":null,\"map\":null,\"kind\":null}", "");
 	expect_rules("{\"linux\":{\"ids\":[null],\"list\":null}}",

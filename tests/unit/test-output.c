@@ -169,6 +169,21 @@ static void test_log_long(void **state)
 	free(t.s);
 }
 
+/* What is left of a line is no entry, even if it looks like one. */
+static void test_log_partial(void **state)
+{
+	static const char inner[] = "{\"level\":\"error\",\"msg\":\"inner\"}}\n";
+	struct text t = { 0 };
+
+	(void)state;
+	add(&t, "{\"x\":%s", inner);
+	while (t.len < SPEC_MAX_LOG + 5)
+		add(&t, "\n");
+	assert_int_equal(t.s[t.len - SPEC_MAX_LOG], '{');
+	expect_log_of(t.s, t.len, "");
+	free(t.s);
+}
+
 /* One line that is larger than what is read, then at every place of a chunk's end. */
 static void test_log_chunks(void **state)
 {
@@ -369,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_log_cut),
 		cmocka_unit_test(test_log_offset),
 		cmocka_unit_test(test_log_long),
+		cmocka_unit_test(test_log_partial),
 		cmocka_unit_test(test_log_chunks),
 		cmocka_unit_test(test_log_no_memory),
 		cmocka_unit_test(test_state),
