@@ -88,10 +88,12 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 
 TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
 SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
-	output rewrite)
-SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup command console container control create delete err event \
-	flags info io kill launch limits log mount op options process reap relay remove \
-	runtime serve service sha256 sink socket spawn start state tty util)
+	options-toml output rewrite toml toml-scalar toml-text)
+# Checkpoint and restore need criu at run time; without it they answer that they are not there.
+CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
+SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup $(CHECKPOINT) command console container control create delete err event \
+	flags info io kill launch limits log logger mount op options process reap relay remove \
+	runtime serve service sha256 sink socket spawn start state tty uri util)
 
 API = bootstrap events forward linux_runc runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/util.h"
 
@@ -45,11 +46,21 @@ void container_free(struct container *c)
 	spec_options_release(&c->options);
 	cgroup_release(&c->cgroup);
 	free(c->runtime);
+	free(c->checkpoint);
 	free(c->root);
 	free(c->id);
 	free(c->bundle);
 	free(c);
 	serve_reconsider(s);
+}
+
+void container_entered(struct container *c)
+{
+	int r = cgroup_find(&c->cgroup, c->init.pid);
+
+	if (r < 0)
+		log_write(LOG_WARN, c->id, "no cgroup of process %d: %s", c->init.pid,
+			  err_strerror(-r));
 }
 
 struct container *container_find(struct shim *s, const char *id, bool reserved)

@@ -166,7 +166,6 @@ static void on_created(struct command *cmd)
 	struct op *op = op_of(cmd);
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
-	int r;
 
 	if (!command_succeeded(cmd)) {
 		cr->runtime_tried = cmd->timed_out || cmd->killed || cmd->child.signal;
@@ -181,39 +180,29 @@ static void on_created(struct command *cmd)
 		undo(op);
 		return;
 	}
-	r = cgroup_find(&c->cgroup, c->init.pid);
-	if (r < 0)
-		log_write(LOG_WARN, c->id, "no cgroup of process %d: %s", c->init.pid,
-			  err_strerror(-r));
+	container_entered(c);
 	io_connect(&c->init.io, c->shim->limits.fifo_ns, on_connected);
 }
 
-static void run_create(struct op *op)
+static void on_opened(struct io *io, struct err *failure)
 {
+	struct container *c = container_of(io, struct container, init.io);
+	struct op *op = list_first(&c->init.ops, struct op, link);
 	struct creation *cr = creation_of(op);
-	struct container *c = op->process->container;
 	const char *args[12] = { "create", "--bundle", c->bundle, "--pid-file", cr->pid_file };
-	const struct io_request io = {
-		.names = { cr->request.stdio[0], cr->request.stdio[1], cr->request.stdio[2] },
-		.terminal = cr->request.terminal,
-		.bundle = c->bundle,
-		.uid = c->options.io_uid,
-		.gid = c->options.io_gid,
-	};
+	const struct runtime_call call = { "create", args, io_child(io), true, 0 };
 	int n = 5, r;
 
-	if (io_open(&c->init.io, &io, &op->err) < 0) {
+	if (failure) {
+		op->err = *failure;
 		err_prefix(&op->err, "failed to create init process I/O");
 		undo(op);
 		return;
 	}
-	const struct runtime_call call = { "create", args, io_child(&c->init.io), true, 0 };
-
-	if (io_console(&c->init.io)) {
+	if (io_console(io)) {
 		args[n++] = "--console-socket";
-		args[n++] = io_console(&c->init.io);
+		args[n++] = io_console(io);
 	}
-
 	if (c->options.no_pivot_root)
 		args[n++] = "--no-pivot";
 	if (c->options.no_new_keyring)
@@ -230,6 +219,36 @@ static void run_create(struct op *op)
 	}
 }
 
+/*
+ * From a checkpoint: Start will restore it; until then there is no process, and
+ * the runtime knows nothing of it.
+ */
+static void create_from_checkpoint(struct op *op)
+{
+	struct creation *cr = creation_of(op);
+	struct container *c = op->process->container;
+	const struct create_request *r = &cr->request;
+
+	if (!str_copy(&c->checkpoint, r->checkpoint)) {
+		err_nomem(&op->err);
+		undo(op);
+		return;
+	}
+	c->ready = true;
+	c->init.state = PROC_CREATED_CHECKPOINT;
+	event_create(&c->shim->events, c, r->rootfs, r->n_rootfs, r->checkpoint);
+	process_settle(&c->init, true);
+	service_reply_created(op_end(op), &c->init);
+}
+
+static void proceed(struct op *op)
+{
+	if (*creation_of(op)->request.checkpoint)
+		create_from_checkpoint(op);
+	else
+		process_open_io(op->process, on_opened);
+}
+
 static void on_mounted(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
@@ -242,7 +261,7 @@ static void on_mounted(struct command *cmd)
 		return;
 	}
 	c->mounted = true;
-	run_create(op);
+	proceed(op);
 }
 
 static void begin(struct op *op)
@@ -252,7 +271,7 @@ static void begin(struct op *op)
 	int r;
 
 	if (cr->plan.n == 0) {
-		run_create(op);
+		proceed(op);
 		return;
 	}
 	cr->mount_tried = true;
@@ -281,8 +300,8 @@ static int check_request(struct shim *s, const struct create_request *r, struct 
 			       s->n_containers);
 	if (s->going)
 		return err_set(e, TTRPC_UNAVAILABLE, "this shim is shutting down");
-	if (*r->checkpoint)
-		return err_set(e, TTRPC_UNIMPLEMENTED, "restoring from a checkpoint");
+	if (*r->checkpoint && !checkpoint_supported(e))
+		return -e->code;
 	return 0;
 }
 

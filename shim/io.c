@@ -31,6 +31,7 @@ void io_init(struct io *io, struct loop *l, const char *id)
 		sink_init(&s->sink, l);
 		io->child[i] = -1;
 	}
+	logger_init(&io->logger);
 	timer_init(&io->retry, on_retry);
 	timer_init(&io->drain, on_drain_timeout);
 }
@@ -73,21 +74,6 @@ static int open_stdin_file(struct io *io, const char *path, struct err *e)
 	return 0;
 }
 
-/*
- * The name of stdout may be a URL, whose scheme then decides how all of stdio
- * is done (contract 5.1). "fifo" is what a plain path is; such a URL is opened
- * literally, as by every shim.
- */
-static int check_scheme(const char *name, struct err *e)
-{
-	size_t n = name ? strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789+-.") : 0;
-
-	if (n == 0 || name[n] != ':' || (n == 4 && strncmp(name, "fifo", 4) == 0))
-		return 0;
-	return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %.*s", (int)n, name);
-}
-
 static int open_stream(struct io *io, int i, const struct io_request *r, struct err *e)
 {
 	if (!io->streams[i].path) {
@@ -99,27 +85,155 @@ static int open_stream(struct io *io, int i, const struct io_request *r, struct 
 	return io->child[i] < 0 ? open_pipe(io, i, r, e) : 0;
 }
 
-int io_open(struct io *io, const struct io_request *r, struct err *e)
+static int open_streams(struct io *io, const struct io_request *r, struct err *e)
 {
 	int n = 0;
 
-	if (check_scheme(r->names[IO_STDOUT], e) < 0)
-		return -e->code;
-	io->terminal = r->terminal;
-	for (int i = 0; i < IO_STREAMS; i++)
-		if (str_is_set(r->names[i]) &&
-		    !str_copy(&io->streams[i].path, r->names[i]))
-			return err_nomem(e);
-	if (r->terminal) {
-		if (console_listen(&io->console, io->loop, r->bundle, e) < 0)
-			return err_prefix(e, "failed to create OCI runtime console socket");
-		/* What the process writes ends with the terminal, wherever it goes. */
-		io->streams[IO_STDOUT].done = false;
-		return 0;
+	if (!r->terminal) {
+		for (int i = 0; i < IO_STREAMS && n == 0; i++)
+			n = open_stream(io, i, r, e);
+		return n;
 	}
-	for (int i = 0; i < IO_STREAMS && n == 0; i++)
-		n = open_stream(io, i, r, e);
+	if (console_listen(&io->console, io->loop, r->bundle, e) < 0)
+		return err_prefix(e, "failed to create OCI runtime console socket");
+	/* What the process writes ends with the terminal, wherever it goes. */
+	io->streams[IO_STDOUT].done = false;
+	return 0;
+}
+
+/* file://: the folder and the file are made; from there on it is a path like any other. */
+static int make_file(struct io *io, const char *path, struct err *e)
+{
+	_cleanup_free_ char *dir = strdup(path);
+	_cleanup_close_ int fd = -1;
+
+	if (!dir)
+		return err_nomem(e);
+	for (char *p = strchr(dir + (*dir == '/'), '/'); p; p = strchr(p + 1, '/')) {
+		*p = 0;
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return err_sys(e, errno, "mkdir %s", dir);
+		*p = '/';
+	}
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	if (fd < 0)
+		return err_sys(e, errno, "open %s", path);
+	for (int i = IO_STDOUT; i <= IO_STDERR; i++) {
+		char **name = &io->streams[i].path;
+
+		if (!*name)
+			continue;
+		free(*name);
+		if (!str_copy(name, path))
+			return err_nomem(e);
+	}
+	return 0;
+}
+
+static void report_opened(struct io *io, struct err *failure)
+{
+	void (*opened)(struct io *, struct err *) = TAKE(io->opened);
+
+	if (opened)
+		opened(io, failure);
+}
+
+static void on_logger_started(struct logger *l, struct err *failure)
+{
+	report_opened(container_of(l, struct io, logger), failure);
+}
+
+/*
+ * binary://: the logger has the read ends. Without a terminal the container has
+ * the write ends; with one its output goes to the first pipe through us.
+ */
+static int open_logger(struct io *io, const struct io_request *r, const struct uri *u,
+		       struct err *e)
+{
+	int out[2], err[2], n;
+	struct logger_request q = { .uri = u, .id = r->id, .ns = r->ns,
+				    .timeout_ns = r->timeout_ns };
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		return err_sys(e, errno, "make a pipe for the logger");
+	if (pipe2(err, O_CLOEXEC) < 0) {
+		n = err_sys(e, errno, "make a pipe for the logger");
+		close(out[0]);
+		close(out[1]);
+		return n;
+	}
+	if (r->terminal) {
+		io->streams[IO_STDOUT].theirs = out[1];
+		fcntl(out[1], F_SETFL, O_NONBLOCK);
+		close(err[1]);
+	} else {
+		io->child[IO_STDOUT] = out[1];
+		io->child[IO_STDERR] = err[1];
+	}
+	q.out = out[0];
+	q.err = err[0];
+	n = 0;
+	if (!r->terminal && (fchown(out[1], r->uid, r->gid) < 0 ||
+			     fchown(err[1], r->uid, r->gid) < 0))
+		n = err_sys(e, errno, "failed to chown stdout");
+	if (n == 0)
+		n = logger_start(&io->logger, r->reaper, &q, on_logger_started, e);
+	close(out[0]);
+	close(err[0]);
 	return n;
+}
+
+/* A logger takes the place of stdout's and stderr's names; there is no stdin with it. */
+static int open_with_logger(struct io *io, const struct io_request *r, const struct uri *u,
+			    struct err *e)
+{
+	for (int i = r->terminal ? IO_STDOUT : IO_STDIN; i < IO_STREAMS; i++) {
+		free(io->streams[i].path);
+		io->streams[i].path = NULL;
+	}
+	if (r->terminal) {
+		if (open_streams(io, r, e) < 0)
+			return -e->code;
+	} else if (open_stream(io, IO_STDIN, r, e) < 0) {
+		return -e->code;
+	}
+	return open_logger(io, r, u, e);
+}
+
+static int open_scheme(struct io *io, const struct io_request *r, const struct uri *u,
+		       bool *later, struct err *e)
+{
+	if (strcmp(u->scheme, "file") == 0 && make_file(io, u->path, e) < 0)
+		return -e->code;
+	if (strcmp(u->scheme, "binary") == 0 || strcmp(u->scheme, "binary-v2") == 0) {
+		*later = true;
+		return open_with_logger(io, r, u, e);
+	}
+	/* A URI of the scheme "fifo" is opened literally, as by every shim. */
+	if (*u->scheme && strcmp(u->scheme, "fifo") != 0 && strcmp(u->scheme, "file") != 0)
+		return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %s", u->scheme);
+	return open_streams(io, r, e);
+}
+
+void io_open(struct io *io, const struct io_request *r,
+	     void (*opened)(struct io *, struct err *failure))
+{
+	struct err e = ERR_INIT;
+	bool later = false;
+	struct uri u;
+	int n;
+
+	io->opened = opened;
+	io->terminal = r->terminal;
+	n = uri_parse(&u, r->names[IO_STDOUT] ? r->names[IO_STDOUT] : "", &e);
+	for (int i = 0; i < IO_STREAMS && n == 0; i++)
+		if (str_is_set(r->names[i]) && !str_copy(&io->streams[i].path, r->names[i]))
+			n = err_nomem(&e);
+	if (n == 0)
+		n = open_scheme(io, r, &u, &later, &e);
+	uri_release(&u);
+	if (n < 0 || !later)
+		report_opened(io, n < 0 ? &e : NULL);
 }
 
 const int *io_child(const struct io *io)
@@ -145,13 +259,20 @@ static bool outputs_done(const struct io *io)
 	return io->streams[IO_STDOUT].done && io->streams[IO_STDERR].done;
 }
 
-static void report_drained(struct io *io, bool complete)
+static void on_logger_stopped(struct logger *l)
 {
+	struct io *io = container_of(l, struct io, logger);
 	void (*drained)(struct io *, bool) = TAKE(io->drained);
 
-	timer_disarm(&io->drain);
 	if (drained)
-		drained(io, complete);
+		drained(io, outputs_done(io));
+}
+
+static void report_drained(struct io *io)
+{
+	timer_disarm(&io->drain);
+	if (io->drained)
+		logger_stop(&io->logger, on_logger_stopped);
 }
 
 static void end_output(struct io_stream *s, int sink, uint64_t lost)
@@ -165,7 +286,7 @@ static void end_output(struct io_stream *s, int sink, uint64_t lost)
 		sink_finish(&s->sink, sink);
 	s->done = true;
 	if (outputs_done(io))
-		report_drained(io, true);
+		report_drained(io);
 }
 
 static void on_output_end(struct relay *r, int sink)
@@ -350,7 +471,7 @@ int io_resize(struct io *io, uint16_t width, uint16_t height, struct err *e)
 
 static void on_drain_timeout(struct timer *t)
 {
-	report_drained(container_of(t, struct io, drain), false);
+	report_drained(container_of(t, struct io, drain));
 }
 
 void io_drain(struct io *io, uint64_t timeout_ns, void (*drained)(struct io *, bool complete))
@@ -358,7 +479,7 @@ void io_drain(struct io *io, uint64_t timeout_ns, void (*drained)(struct io *, b
 	assert(!io->drained);
 	io->drained = drained;
 	if (outputs_done(io))
-		report_drained(io, true);
+		report_drained(io);
 	else
 		timer_arm_in(io->loop, &io->drain, timeout_ns);
 }
@@ -369,6 +490,8 @@ void io_close(struct io *io)
 	timer_disarm(&io->drain);
 	io->connected = NULL;
 	io->drained = NULL;
+	io->opened = NULL;
+	logger_close(&io->logger);
 	console_close(&io->console);
 	tty_stop(&io->tty);
 	closep(&io->keep_alive);

@@ -11,6 +11,7 @@
 
 #include "shim/console.h"
 #include "shim/err.h"
+#include "shim/logger.h"
 #include "shim/relay.h"
 #include "shim/sink.h"
 #include "shim/tty.h"
@@ -38,6 +39,8 @@ struct io {
 	int child[IO_STREAMS]; /* the process's ends, until io_spawned() */
 	struct console console;
 	struct tty tty;
+	struct logger logger;  /* of a binary:// stdout */
+	void (*opened)(struct io *io, struct err *failure);
 	uint16_t width, height; /* asked for before the terminal was there; 0: not */
 	/* Opening the client's FIFOs. */
 	struct timer retry;
@@ -49,8 +52,11 @@ struct io {
 };
 
 struct io_request {
-	const char *names[IO_STREAMS]; /* paths; each may be NULL or "" */
+	const char *names[IO_STREAMS]; /* each may be NULL or "" */
 	bool terminal;
+	const char *id, *ns;           /* of the process, for a logger */
+	struct reaper *reaper;
+	uint64_t timeout_ns;           /* for a logger to be ready */
 	const char *bundle;            /* where the console socket is made */
 	uid_t uid;                     /* owner of the pipes' container ends */
 	gid_t gid;
@@ -59,8 +65,12 @@ struct io_request {
 /* Makes @io safe for io_close(); nothing is opened. @id is borrowed. */
 void io_init(struct io *io, struct loop *l, const char *id);
 
-/* Makes the pipes or the console socket. After a failure io_close() is still owed. */
-int io_open(struct io *io, const struct io_request *r, struct err *e);
+/*
+ * Makes the pipes or the console socket, and starts a logger. @opened is called
+ * once, perhaps from within. After a failure io_close() is still owed.
+ */
+void io_open(struct io *io, const struct io_request *r,
+	     void (*opened)(struct io *, struct err *failure));
 
 /* What the runtime is given: three descriptors, or NULL with a terminal. */
 const int *io_child(const struct io *io);

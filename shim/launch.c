@@ -32,12 +32,24 @@ static void release(struct op *op)
 	closep(&launch_of(op)->document);
 }
 
-static void fail(struct op *op)
+void launch_failed(struct op *op)
+{
+	process_settle(op->process, false);
+	op_fail(op);
+}
+
+void launch_started(struct op *op)
 {
 	struct process *p = op->process;
+	struct event_queue *q = &p->container->shim->events;
 
-	process_settle(p, false);
-	op_fail(op);
+	p->state = PROC_RUNNING;
+	if (process_is_init(p))
+		event_start(q, p);
+	else
+		event_exec_started(q, p);
+	process_settle(p, true);
+	service_reply_started(op_end(op), p);
 }
 
 /* ---------------------------------------------------------------- init */
@@ -45,17 +57,13 @@ static void fail(struct op *op)
 static void on_init_started(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
-	struct process *p = op->process;
 
 	if (!command_succeeded(cmd)) {
 		runtime_failure(cmd, "OCI runtime start failed", &op->err);
-		fail(op);
+		launch_failed(op);
 		return;
 	}
-	p->state = PROC_RUNNING;
-	event_start(&p->container->shim->events, p);
-	process_settle(p, true);
-	service_reply_started(op_end(op), p);
+	launch_started(op);
 }
 
 static void start_init(struct op *op)
@@ -69,7 +77,7 @@ static void start_init(struct op *op)
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
 			&op->err) < 0) {
 		err_prefix(&op->err, "OCI runtime start failed");
-		fail(op);
+		launch_failed(op);
 	}
 }
 
@@ -90,7 +98,7 @@ static void fail_exec(struct op *op)
 	p->exited_at = (struct timespec){ .tv_sec = TIME_ZERO };
 	p->pid = 0;
 	process_release_waiters(p);
-	fail(op);
+	launch_failed(op);
 }
 
 static void on_exec_connected(struct io *io, struct err *failure)
@@ -104,12 +112,9 @@ static void on_exec_connected(struct io *io, struct err *failure)
 		fail_exec(op);
 		return;
 	}
-	p->state = PROC_RUNNING;
 	free(p->document);
 	p->document = NULL;
-	event_exec_started(&p->container->shim->events, p);
-	process_settle(p, true);
-	service_reply_started(op_end(op), p);
+	launch_started(op);
 }
 
 static void on_exec_started(struct command *cmd)
@@ -147,50 +152,56 @@ static int open_document(const struct process *p, struct err *e)
 	return TAKE_FD(fd);
 }
 
-static int run_exec(struct op *op)
+static void on_exec_opened(struct io *io, struct err *failure)
 {
-	struct process *p = op->process;
-	struct container *c = p->container;
+	struct process *p = container_of(io, struct process, io);
+	struct op *op = list_first(&p->ops, struct op, link);
 	struct launch *la = launch_of(op);
-	const struct io_request io = {
-		.names = { p->stdin_path, p->stdout_path, p->stderr_path },
-		.terminal = p->terminal,
-		.bundle = c->bundle,
-		.uid = c->options.io_uid,
-		.gid = c->options.io_gid,
-	};
-	const char *args[10] = { "exec", "--process" };
-	int n = 2;
+	struct container *c = p->container;
+	const char *args[10];
+	const struct runtime_call call = { "exec", args, io_child(io), true, 0 };
 	char path[RUNTIME_FD_PATH];
+	int n = 0, r;
 
-	la->document = open_document(p, &op->err);
-	if (la->document < 0)
-		return la->document;
+	if (failure) {
+		op->err = *failure;
+		err_prefix(&op->err, "failed to create init process I/O");
+		fail_exec(op);
+		return;
+	}
 	runtime_fd_path(la->document, path);
-	la->pid_file = str_printf("%s/exec-%s.pid", c->bundle, p->id);
-	if (!la->pid_file)
-		return err_nomem(&op->err);
-	if (io_open(&p->io, &io, &op->err) < 0)
-		return err_prefix(&op->err, "failed to create init process I/O");
-
-	const struct runtime_call call = { "exec", args, io_child(&p->io), true, 0 };
-
+	args[n++] = "exec";
+	args[n++] = "--process";
 	args[n++] = path;
-	if (io_console(&p->io)) {
+	if (io_console(io)) {
 		args[n++] = "--console-socket";
-		args[n++] = io_console(&p->io);
+		args[n++] = io_console(io);
 	}
 	args[n++] = "--detach";
 	args[n++] = "--pid-file";
 	args[n++] = la->pid_file;
 	args[n++] = c->id;
-
+	args[n] = NULL;
 	unlink(la->pid_file);
-	if (runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,
-			&op->err) < 0)
-		return err_prefix(&op->err, "OCI runtime exec failed");
-	io_spawned(&p->io);
-	return 0;
+	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,
+			&op->err);
+	io_spawned(io);
+	if (r < 0) {
+		err_prefix(&op->err, "OCI runtime exec failed");
+		fail_exec(op);
+	}
+}
+
+static int prepare_exec(struct op *op)
+{
+	struct process *p = op->process;
+	struct launch *la = launch_of(op);
+
+	la->pid_file = str_printf("%s/exec-%s.pid", p->container->bundle, p->id);
+	if (!la->pid_file)
+		return err_nomem(&op->err);
+	la->document = open_document(p, &op->err);
+	return la->document < 0 ? la->document : 0;
 }
 
 static void start_exec(struct op *op)
@@ -206,8 +217,10 @@ static void start_exec(struct op *op)
 	}
 	p->starting = true;
 	c->n_live_execs++;
-	if (run_exec(op) < 0)
+	if (prepare_exec(op) < 0)
 		fail_exec(op);
+	else
+		process_open_io(p, on_exec_opened);
 }
 
 /* ------------------------------------------------------------- request */
@@ -221,6 +234,8 @@ static void begin(struct op *op)
 		op_fail(op);
 	else if (exec)
 		start_exec(op);
+	else if (p->state == PROC_CREATED_CHECKPOINT)
+		checkpoint_restore(op);
 	else
 		start_init(op);
 }

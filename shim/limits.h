@@ -32,6 +32,13 @@
  */
 #define LIMIT_RUNTIME_MS 600000
 
+/*
+ * A logger at Delete: so long it may write what it has read, then it is asked to
+ * end (SIGTERM), then so long until SIGKILL (contract 5.5).
+ */
+#define LIMIT_LOGGER_END_MS 2000
+#define LIMIT_LOGGER_TERM_MS 12000
+
 /* A runtime command whose container has died under it: it only has to notice. */
 #define LIMIT_RUNTIME_ORPHAN_MS 10000
 

@@ -74,6 +74,24 @@ void process_free_exec(struct process *p)
 	free(p);
 }
 
+void process_open_io(struct process *p, void (*opened)(struct io *, struct err *failure))
+{
+	struct container *c = p->container;
+	const struct io_request r = {
+		.names = { p->stdin_path, p->stdout_path, p->stderr_path },
+		.terminal = p->terminal,
+		.id = process_is_init(p) ? c->id : p->id,
+		.ns = c->shim->ns,
+		.reaper = &c->shim->reaper,
+		.timeout_ns = c->shim->limits.fifo_ns,
+		.bundle = c->bundle,
+		.uid = c->options.io_uid,
+		.gid = c->options.io_gid,
+	};
+
+	io_open(&p->io, &r, opened);
+}
+
 struct exit_record process_exit(const struct process *p)
 {
 	return (struct exit_record){ p->pid, p->exit_status, p->exited_at };

@@ -353,6 +353,54 @@ static void handle_update(struct request *r)
 	err_reply(r->call, &e);
 }
 
+/*
+ * Two messages with the same numbers up to 7, and 8 and 9 the other way round
+ * (contract 7.2): only their type tells them apart.
+ */
+static int decode_checkpoint(struct ttrpc_call *call, const Google__Protobuf__Any *any,
+			     struct checkpoint_request *c, struct err *e)
+{
+	const ProtobufCMessageDescriptor *d = &runc__checkpoint_options__descriptor;
+	const Runc__CheckpointOptions *m;
+	ProtobufCMessage *decoded;
+	const char *slash;
+
+	c->work_path = c->parent_path = "";
+	if (!any || any->value.len == 0)
+		return 0;
+	slash = strrchr(any->type_url, '/');
+	slash = slash ? slash + 1 : any->type_url;
+	if (strcmp(slash, d->name) != 0 &&
+	    strcmp(slash, "containerd.linux.runc.CheckpointOptions") != 0)
+		return err_set(e, TTRPC_INVALID_ARGUMENT,
+			       "checkpoint options of the unknown type \"%s\"", any->type_url);
+	if (ttrpc_call_unpack(call, d, any->value.data, any->value.len, &decoded) < 0)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "the options are no valid %s", slash);
+	m = (const void *)decoded;
+	c->exit = m->exit;
+	c->open_tcp = m->open_tcp;
+	c->external_unix_sockets = m->external_unix_sockets;
+	c->terminal = m->terminal;
+	c->file_locks = m->file_locks;
+	c->empty_namespaces = m->empty_namespaces;
+	c->n_empty_namespaces = m->n_empty_namespaces;
+	c->work_path = strcmp(slash, d->name) == 0 ? m->work_path : m->image_path;
+	c->parent_path = m->parent_path;
+	return 0;
+}
+
+static void handle_checkpoint(struct request *r)
+{
+	const Task__CheckpointTaskRequest *m = r->message;
+	struct checkpoint_request c = { .path = m->path };
+	struct err e = ERR_INIT;
+
+	if (!checkpoint_supported(&e) || decode_checkpoint(r->call, m->options, &c, &e) < 0)
+		err_reply(r->call, &e);
+	else
+		checkpoint_begin(r->process, r->call, &c);
+}
+
 static void handle_resize(struct request *r)
 {
 	const Task__ResizePtyRequest *m = r->message;
@@ -403,6 +451,8 @@ static const struct method methods[] = {
 	{ "Pause", handle_pause, IN_CONTAINER(Task__PauseRequest), .verb = N_VERBS },
 	{ "Resume", handle_resume, IN_CONTAINER(Task__ResumeRequest), .verb = N_VERBS },
 	{ "Update", handle_update, IN_CONTAINER(Task__UpdateTaskRequest), .verb = N_VERBS },
+	{ "Checkpoint", handle_checkpoint, IN_CONTAINER(Task__CheckpointTaskRequest),
+	  .verb = N_VERBS },
 	{ "ResizePty", handle_resize, IN_PROCESS(Task__ResizePtyRequest), .verb = VERB_RESIZE },
 	{ "CloseIO", handle_close_io, IN_PROCESS(Task__CloseIORequest), .verb = N_VERBS },
 };

@@ -69,6 +69,7 @@ struct container {
 	char *runtime;    /* program: options.binary_name, or "runc" */
 	char *root;       /* its --root: options.root and the namespace */
 	bool systemd_cgroup;
+	char *checkpoint; /* folder to restore from; NULL: none */
 	bool mounted;     /* we mounted something on BUNDLE/rootfs */
 	struct cgroup cgroup;
 
@@ -84,6 +85,8 @@ struct container {
 
 /* Seconds of Go's zero time: "has not exited" (contract 3). */
 #define TIME_ZERO (-62135596800)
+
+struct op;
 
 struct shim {
 	struct limits limits;
@@ -118,6 +121,8 @@ void serve_shutdown(struct shim *s);
 
 /* An empty container, reserved under its id; NULL: out of memory. */
 struct container *container_new(struct shim *s, const char *id, const char *bundle);
+/* Its init exists: finds its cgroup, and watches that. */
+void container_entered(struct container *c);
 /* The only place where one is freed: calls that wait for it are answered. */
 void container_free(struct container *c);
 /* NULL: unknown. @reserved: also one whose Create is still under way. */
@@ -136,6 +141,8 @@ void process_fini(struct process *p);
 /* An exec, on its container's list; NULL: out of memory. */
 struct process *process_new_exec(struct container *c, const char *id);
 void process_free_exec(struct process *p);
+/* io_open() as the client has asked for it. */
+void process_open_io(struct process *p, void (*opened)(struct io *, struct err *failure));
 /* How it ended, or that it has not (TIME_ZERO). */
 struct exit_record process_exit(const struct process *p);
 /*
@@ -168,6 +175,25 @@ struct create_request {
 void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r);
 void launch_begin(struct process *p, struct ttrpc_call *call);
 void remove_begin(struct process *p, struct ttrpc_call *call);
+
+/*
+ * checkpoint.c, or checkpoint-none.c in a build without criu, which refuses.
+ * Strings live as long as the call.
+ */
+struct checkpoint_request {
+	const char *path, *work_path, *parent_path;
+	bool exit, open_tcp, external_unix_sockets, terminal, file_locks;
+	char *const *empty_namespaces;
+	size_t n_empty_namespaces;
+};
+bool checkpoint_supported(struct err *e);
+void checkpoint_begin(struct process *init, struct ttrpc_call *call,
+		      const struct checkpoint_request *r);
+/* The Start of an init in PROC_CREATED_CHECKPOINT; ends in launch_started() or launch_failed(). */
+void checkpoint_restore(struct op *op);
+/* The end of a Start (launch.c): containerd and the caller are told. */
+void launch_started(struct op *op);
+void launch_failed(struct op *op);
 
 /* control.c: Pause, Resume and Update. */
 void control_pause(struct process *init, struct ttrpc_call *call);

@@ -356,6 +356,12 @@ char *ttrpc_call_copy(struct ttrpc_call *call, const char *s)
 	return p ? memcpy(p, s, size) : NULL;
 }
 
+int ttrpc_call_unpack(struct ttrpc_call *call, const ProtobufCMessageDescriptor *type,
+		      const uint8_t *data, size_t len, ProtobufCMessage **out)
+{
+	return arena_unpack(&call->arena, type, data, len, out);
+}
+
 const char *ttrpc_call_metadata(const struct ttrpc_call *call, const char *key)
 {
 	const TtrpcPb__Request *request = call->request;

@@ -194,6 +194,13 @@ void ttrpc_call_fail(struct ttrpc_call *call, int code, const char *format, ...)
 void *ttrpc_call_alloc(struct ttrpc_call *call, size_t size);
 char *ttrpc_call_copy(struct ttrpc_call *call, const char *s);
 
+/*
+ * Decodes a message inside the request (a google.protobuf.Any's value) into the
+ * call's memory: -EBADMSG, it is none of this type; -ENOMEM.
+ */
+int ttrpc_call_unpack(struct ttrpc_call *call, const ProtobufCMessageDescriptor *type,
+		      const uint8_t *data, size_t len, ProtobufCMessage **out);
+
 /* The value that the client sent for @key, or NULL. Lives as long as the call. */
 const char *ttrpc_call_metadata(const struct ttrpc_call *call, const char *key);
 

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checkpoint and restore, by the runtime and criu (contract 8.6, 4.6). A failed
+ * dump leaves its log in the bundle, where people look for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "shim/limits.h"
+#include "shim/log.h"
+#include "shim/op.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+#define LOG_MAX (16u << 20)
+
+bool checkpoint_supported(struct err *e)
+{
+	(void)e;
+	return true;
+}
+
+/* ------------------------------------------------------------ checkpoint */
+
+struct checkpoint {
+	struct op op;
+	struct checkpoint_request request; /* its strings are the call's */
+	char *work;    /* criu's folder */
+	bool own_work; /* ours, so it is removed */
+	bool failed;
+};
+
+static struct checkpoint *checkpoint_of(struct op *op)
+{
+	return container_of(op, struct checkpoint, op);
+}
+
+static void release_checkpoint(struct op *op)
+{
+	free(checkpoint_of(op)->work);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* In a child: a tree of files may take its time. */
+static int remove_tree(void *path)
+{
+	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 ||
+	       errno == ENOENT ? 0 : 1;
+}
+
+static void answer(struct op *op)
+{
+	if (checkpoint_of(op)->failed)
+		op_fail(op);
+	else
+		service_reply_empty(op_end(op));
+}
+
+static void on_removed(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (!command_succeeded(cmd))
+		log_write(LOG_WARN, op->process->container->id, "%s could not be removed",
+			  checkpoint_of(op)->work);
+	answer(op);
+}
+
+static void finish(struct op *op)
+{
+	struct checkpoint *cp = checkpoint_of(op);
+	struct shim *s = op->process->container->shim;
+
+	if (!cp->own_work || command_call(op_command(op, on_removed), "remove criu's folder",
+					  remove_tree, cp->work, s->limits.mount_s) < 0)
+		answer(op);
+}
+
+/* Copies criu's log into the bundle and names it in the error. */
+static void keep_log(struct op *op)
+{
+	struct checkpoint *cp = checkpoint_of(op);
+	struct container *c = op->process->container;
+	_cleanup_free_ char *from = str_printf("%s/dump.log", cp->work), *text = NULL;
+	_cleanup_free_ char *to = str_printf("%s/criu-dump.log", c->bundle);
+	size_t len;
+	int r = -ENOMEM;
+
+	if (from && to)
+		r = file_read(from, LOG_MAX, &text, &len);
+	if (r == 0)
+		r = file_write(to, text, len, 0600);
+	if (r < 0)
+		log_write(LOG_WARN, c->id, "criu's dump.log: %s", err_strerror(-r));
+	op->err.text[strcspn(op->err.text, "\n")] = 0;
+	len = strlen(op->err.text);
+	snprintf(op->err.text + len, sizeof(op->err.text) - len, " path= %s", to ? to : "");
+}
+
+static void on_checkpointed(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (!command_succeeded(cmd)) {
+		command_describe(cmd, &op->err);
+		checkpoint_of(op)->failed = true;
+		keep_log(op);
+	}
+	finish(op);
+}
+
+static int checkpoint_args(struct checkpoint *cp, const char **args, int max, struct err *e)
+{
+	const struct checkpoint_request *r = &cp->request;
+	const struct { bool on; const char *flag; } flags[] = {
+		{ r->open_tcp, "--tcp-established" },
+		{ r->external_unix_sockets, "--ext-unix-sk" },
+		{ r->terminal, "--shell-job" },
+		{ r->file_locks, "--file-locks" },
+	};
+	int n = 0;
+
+	if (r->n_empty_namespaces > 16)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "%zu empty namespaces: there are not "
+			       "so many kinds", r->n_empty_namespaces);
+	args[n++] = "checkpoint";
+	if (*r->path) {
+		args[n++] = "--image-path";
+		args[n++] = r->path;
+	}
+	args[n++] = "--work-path";
+	args[n++] = cp->work;
+	if (*r->parent_path) {
+		args[n++] = "--parent-path";
+		args[n++] = r->parent_path;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i].on)
+			args[n++] = flags[i].flag;
+	for (size_t i = 0; i < r->n_empty_namespaces; i++) {
+		args[n++] = "--empty-ns";
+		args[n++] = r->empty_namespaces[i];
+	}
+	if (!r->exit)
+		args[n++] = "--leave-running";
+	args[n++] = cp->op.process->container->id;
+	args[n] = NULL;
+	return n < max ? 0 : -1;
+}
+
+static int run_checkpoint(struct op *op)
+{
+	struct checkpoint *cp = checkpoint_of(op);
+	struct container *c = op->process->container;
+	const char *args[56];
+	const struct runtime_call call = { "checkpoint", args, NULL, false, 0 };
+
+	cp->own_work = !*cp->request.work_path;
+	cp->work = cp->own_work ? str_printf("%s/work/criu-work", c->bundle) :
+				  strdup(cp->request.work_path);
+	if (!cp->work)
+		return err_nomem(&op->err);
+	if (checkpoint_args(cp, args, ARRAY_SIZE(args), &op->err) < 0)
+		return -op->err.code;
+	return runtime_run(op_command(op, on_checkpointed), c, &call,
+			   c->shim->limits.runtime_s, &op->err);
+}
+
+static void begin_checkpoint(struct op *op)
+{
+	if (state_check(VERB_CHECKPOINT, false, op->process->state, &op->err) < 0 ||
+	    run_checkpoint(op) < 0)
+		op_fail(op);
+}
+
+void checkpoint_begin(struct process *init, struct ttrpc_call *call,
+		      const struct checkpoint_request *r)
+{
+	struct op *op = op_new(sizeof(struct checkpoint), init, call, begin_checkpoint);
+
+	if (!op)
+		return;
+	checkpoint_of(op)->request = *r;
+	op->release = release_checkpoint;
+	op_submit(op);
+}
+
+/* --------------------------------------------------------------- restore */
+
+/* Nothing of this try stays; the container can be started again, or deleted. */
+static void fail_restore(struct op *op)
+{
+	struct process *p = op->process;
+
+	io_close(&p->io);
+	child_signal(&p->child, SIGKILL);
+	child_forget(&p->child);
+	p->exit_seen = false;
+	p->pid = 0;
+	launch_failed(op);
+}
+
+static void on_restored_connected(struct io *io, struct err *failure)
+{
+	struct process *p = container_of(io, struct process, io);
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	if (failure) {
+		op->err = *failure;
+		err_prefix(&op->err, "failed to start io pipe copy");
+		fail_restore(op);
+		return;
+	}
+	launch_started(op);
+}
+
+static void on_restored(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct process *p = op->process;
+	struct container *c = p->container;
+	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", c->bundle);
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "OCI runtime restore failed", &op->err);
+		fail_restore(op);
+		return;
+	}
+	if (!pid_file || process_adopt(p, pid_file, &op->err) < 0) {
+		if (!pid_file)
+			err_nomem(&op->err);
+		err_prefix(&op->err, "failed to retrieve OCI runtime container pid");
+		fail_restore(op);
+		return;
+	}
+	container_entered(c);
+	io_connect(&p->io, c->shim->limits.fifo_ns, on_restored_connected);
+}
+
+static int run_restore(struct op *op, struct io *io)
+{
+	struct container *c = op->process->container;
+	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", c->bundle);
+	_cleanup_free_ char *work = str_is_set(c->options.criu_work_path) ?
+		strdup(c->options.criu_work_path) : str_printf("%s/work", c->bundle);
+	const char *args[20] = { "restore", "--image-path", c->checkpoint, "--work-path", work,
+				 "--detach", "--pid-file", pid_file };
+	const struct runtime_call call = { "restore", args, io_child(io), true, 0 };
+	int n = 8;
+
+	if (!pid_file || !work)
+		return err_nomem(&op->err);
+	if (io_console(io)) {
+		args[n++] = "--console-socket";
+		args[n++] = io_console(io);
+	}
+	if (c->options.no_pivot_root)
+		args[n++] = "--no-pivot";
+	args[n++] = "-no-subreaper";
+	args[n++] = "--bundle";
+	args[n++] = c->bundle;
+	args[n++] = c->id;
+	unlink(pid_file);
+	return runtime_run(op_command(op, on_restored), c, &call, c->shim->limits.runtime_s,
+			   &op->err);
+}
+
+static void on_opened(struct io *io, struct err *failure)
+{
+	struct process *p = container_of(io, struct process, io);
+	struct op *op = list_first(&p->ops, struct op, link);
+	int r = 0;
+
+	if (failure) {
+		op->err = *failure;
+		err_prefix(&op->err, "failed to create init process I/O");
+		fail_restore(op);
+		return;
+	}
+	r = run_restore(op, io);
+	io_spawned(io);
+	if (r < 0) {
+		err_prefix(&op->err, "OCI runtime restore failed");
+		fail_restore(op);
+	}
+}
+
+void checkpoint_restore(struct op *op)
+{
+	op->process->starting = true;
+	process_open_io(op->process, on_opened);
+}
