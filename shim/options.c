@@ -2,13 +2,17 @@
 /* The messages that carry options, turned into struct spec_options; see options.h. */
 #include "shim/options.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "google/protobuf/any.pb-c.h"
 #include "linux_runc.pb-c.h"
 #include "runc_options.pb-c.h"
 #include "runtimeoptions.pb-c.h"
+#include "shim/log.h"
 #include "shim/util.h"
+
+#define TOML_FILE_MAX (1u << 20)
 
 static int from_runc(const ProtobufCMessage *message, struct spec_options *out, struct err *e)
 {
@@ -46,18 +50,48 @@ static int from_linux_runc(const ProtobufCMessage *message, struct spec_options 
 	return 0;
 }
 
+static void warn(void *data, const char *text)
+{
+	(void)data;
+	/* "start" has no log: its server, which reads the same options, tells. */
+	log_write(LOG_WARN, NULL, "options: %s", text);
+}
+
+static int from_toml(const char *name, const char *toml, size_t len, struct spec_options *out,
+		     struct err *e)
+{
+	struct spec_error se;
+	int r = spec_options_parse_toml(name, toml, len, out, warn, NULL, &se);
+
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	return r < 0 ? err_set(e, TTRPC_INVALID_ARGUMENT, "options: %s", se.text) : 0;
+}
+
 static int from_runtimeoptions(const ProtobufCMessage *message, struct spec_options *out,
 			       struct err *e)
 {
 	const Runtimeoptions__Options *m = (const void *)message;
+	_cleanup_free_ char *toml = NULL;
+	size_t len;
+	int r;
 
-	(void)out;
-	if (str_is_set(m->config_path))
-		return err_set(e, TTRPC_UNIMPLEMENTED, "options from the file %s",
+	if (!str_is_set(m->config_path))
+		return from_toml("config_body", (const char *)m->config_body.data,
+				 m->config_body.len, out, e);
+	if (m->config_path[0] != '/')
+		return err_set(e, TTRPC_INVALID_ARGUMENT,
+			       "options: config_path \"%s\" is no absolute path",
 			       m->config_path);
-	if (m->config_body.len > 0)
-		return err_set(e, TTRPC_UNIMPLEMENTED, "options in TOML");
-	return 0;
+	/* The administrator's: it may be a link. */
+	r = file_read_followed(m->config_path, TOML_FILE_MAX, &toml, &len);
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "options: config_path %s: %s",
+			       m->config_path,
+			       r == -EINVAL ? "not a regular file" : err_strerror(-r));
+	return from_toml(m->config_path, toml, len, out, e);
 }
 
 static const struct {

@@ -59,9 +59,9 @@ bool str_copy(char **out, const char *s)
 	return *out || !s;
 }
 
-int file_read(const char *path, size_t max, char **out, size_t *len)
+static int read_whole(const char *path, int flags, size_t max, char **out, size_t *len)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
 	_cleanup_free_ char *buf = NULL;
 	struct stat st;
 	size_t n = 0, size;
@@ -98,6 +98,16 @@ int file_read(const char *path, size_t max, char **out, size_t *len)
 	*len = n;
 	*out = TAKE(buf);
 	return 0;
+}
+
+int file_read(const char *path, size_t max, char **out, size_t *len)
+{
+	return read_whole(path, O_NOFOLLOW, max, out, len);
+}
+
+int file_read_followed(const char *path, size_t max, char **out, size_t *len)
+{
+	return read_whole(path, 0, max, out, len);
 }
 
 int write_all(int fd, const void *data, size_t len)

@@ -53,9 +53,12 @@ static inline bool str_is_set(const char *s)
 /*
  * Reads a regular file of at most @max bytes whole; *out is malloc()ed and
  * NUL-terminated. Does not follow a symbolic link at the end of @path and does
- * not block on what is no file. Returns a negative errno; EFBIG: larger.
+ * not block on what is no file. Returns a negative errno; EFBIG: larger, EINVAL:
+ * no regular file.
  */
 int file_read(const char *path, size_t max, char **out, size_t *len);
+/* The same, but follows a link. */
+int file_read_followed(const char *path, size_t max, char **out, size_t *len);
 
 /* Writes a file so that a reader sees the old or the new one, whole. Negative errno. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);

@@ -3,7 +3,7 @@
  * options.json: how a shim tells its own `delete` command, which may be of
  * another version or another make, what the runtime's options were.
  */
-#include "spec/json.h"
+#include "spec/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define AT(field) offsetof(struct spec_options, field)
 
 /* Both for reading and writing; in the order of the message's fields. */
-static const struct json_rule rules[] = {
+const struct json_rule spec_option_rules[SPEC_N_OPTIONS] = {
 	{ "no_pivot_root", JSON_BOOL, json_put_bool, AT(no_pivot_root) },
 	{ "no_new_keyring", JSON_BOOL, json_put_bool, AT(no_new_keyring) },
 	{ "shim_cgroup", JSON_STRING, json_put_string, AT(shim_cgroup) },
@@ -27,15 +27,13 @@ static const struct json_rule rules[] = {
 	{ "task_api_version", JSON_NUMBER, json_put_u32, AT(task_api_version) },
 };
 
-static const size_t n_rules = sizeof(rules) / sizeof(rules[0]);
-
 int spec_options_load(const char *path, struct spec_options *out, struct spec_error *e)
 {
 	const char *slash = strrchr(path, '/');
 	struct json_doc doc = {
 		.name = slash ? slash + 1 : path,
-		.rules = rules,
-		.n_rules = n_rules,
+		.rules = spec_option_rules,
+		.n_rules = SPEC_N_OPTIONS,
 		.data = out,
 		.error = e,
 	};
@@ -48,25 +46,26 @@ char *spec_options_write(const struct spec_options *o, size_t *len)
 	struct json_out doc = JSON_OUT_INIT;
 
 	json_out_open(&doc, '{');
-	for (size_t i = 0; i < n_rules; i++) {
-		const void *field = (const char *)o + rules[i].arg;
+	for (size_t i = 0; i < SPEC_N_OPTIONS; i++) {
+		const struct json_rule *rule = &spec_option_rules[i];
+		const void *field = (const char *)o + rule->arg;
 
-		if (rules[i].want == JSON_STRING) {
+		if (rule->want == JSON_STRING) {
 			const char *s = *(char *const *)field;
 
 			if (!s || !*s)
 				continue;
-			json_out_key(&doc, rules[i].path);
+			json_out_key(&doc, rule->path);
 			json_out_string(&doc, s, strlen(s));
-		} else if (rules[i].want == JSON_BOOL) {
+		} else if (rule->want == JSON_BOOL) {
 			if (!*(const bool *)field)
 				continue;
-			json_out_key(&doc, rules[i].path);
+			json_out_key(&doc, rule->path);
 			json_out_bool(&doc, true);
 		} else {
 			if (!*(const uint32_t *)field)
 				continue;
-			json_out_key(&doc, rules[i].path);
+			json_out_key(&doc, rule->path);
 			json_out_int(&doc, *(const uint32_t *)field);
 		}
 	}
@@ -76,10 +75,11 @@ char *spec_options_write(const struct spec_options *o, size_t *len)
 
 void spec_options_release(struct spec_options *o)
 {
-	for (size_t i = 0; i < n_rules; i++) {
-		char **s = (char **)(void *)((char *)o + rules[i].arg);
+	for (size_t i = 0; i < SPEC_N_OPTIONS; i++) {
+		const struct json_rule *rule = &spec_option_rules[i];
+		char **s = (char **)(void *)((char *)o + rule->arg);
 
-		if (rules[i].want != JSON_STRING)
+		if (rule->want != JSON_STRING)
 			continue;
 		free(*s);
 		*s = NULL;

@@ -75,6 +75,11 @@ struct spec_options {
 	char *criu_work_path;
 	char *task_api_address;
 	uint32_t task_api_version;
+	/*
+	 * systemd_cgroup is what somebody wrote, also where it is false: only TOML
+	 * can tell. Not in options.json.
+	 */
+	bool systemd_cgroup_said;
 };
 
 #define SPEC_OPTIONS_INIT { 0 }
@@ -84,6 +89,23 @@ struct spec_options {
  * ignored. -ENOENT is returned if there is no such file, with a text.
  */
 int spec_options_load(const char *path, struct spec_options *out, struct spec_error *e);
+/*
+ * Reads options in TOML, as an administrator writes them and as CRI passes them
+ * on (contract 7.3); at most 1 MiB. The keys are those of options.json in any
+ * case, with or without underscores ("BinaryName"); they stand outside of any
+ * table, or in one table whose name ends in "options" (a piece of containerd's
+ * config.toml). No key may be there twice.
+ *
+ * An unknown key or table is ignored, and @warn, which may be NULL,
+ * gets one line that names it, SPEC_MAX_WARNINGS times at most. @name stands for
+ * the document in texts: "NAME:LINE: KEY: reason". @out is to be released, also
+ * after a failure.
+ */
+#define SPEC_MAX_WARNINGS 16
+int spec_options_parse_toml(const char *name, const char *toml, size_t len,
+			    struct spec_options *out,
+			    void (*warn)(void *data, const char *text), void *data,
+			    struct spec_error *e);
 /* The document, snake_case keys, empty fields left out; malloc()ed, NUL-terminated; NULL: ENOMEM. */
 char *spec_options_write(const struct spec_options *o, size_t *len);
 void spec_options_release(struct spec_options *o);
