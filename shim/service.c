@@ -31,9 +31,9 @@ enum target { NOTHING, CONTAINER, PROCESS };
 struct method {
 	const char *name;
 	void (*handle)(struct request *r);
-	enum target target; /* what must exist */
-	size_t id, exec_id; /* where the message names it */
-	enum verb verb;     /* and be in a state for; N_VERBS: any, or looked at later */
+	size_t id, exec_id; /* where the message names what must exist */
+	enum target target; /* what that is */
+	enum verb verb;     /* it must be in a state for; N_VERBS: any, or looked at later */
 };
 
 /* --------------------------------------------------------------- replies */
