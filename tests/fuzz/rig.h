@@ -230,18 +230,19 @@ static inline void rig_close(struct rig *rig)
 
 struct bytes {
 	uint8_t *data;
-	size_t len;
+	size_t len, size;
 };
 
 static inline void put(struct bytes *b, const void *data, size_t len)
 {
-	uint8_t *p = realloc(b->data, b->len + len + 1);
-
-	if (!p)
-		abort();
-	b->data = p;
+	if (!b->data || b->len + len + 1 > b->size) {
+		b->size = (b->len + len + 1) * 2;
+		b->data = realloc(b->data, b->size);
+		if (!b->data)
+			abort();
+	}
 	if (len)
-		memcpy(p + b->len, data, len);
+		memcpy(b->data + b->len, data, len);
 	b->len += len;
 }
 
