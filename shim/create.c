@@ -321,10 +321,11 @@ static int set_runtime(struct container *c, struct err *e)
 
 	c->root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, c->shim->ns);
 	/*
-	 * "slice:prefix:name" is the systemd driver's form of a path. Options of a kind
-	 * that cannot say so must not make it a folder of that name.
+	 * "slice:prefix:name" is the systemd driver's form of a path. Options that do not
+	 * say so must not make it a folder of that name.
 	 */
-	c->systemd_cgroup = o->systemd_cgroup || is_systemd_path(c->spec.cgroups_path);
+	c->systemd_cgroup = o->systemd_cgroup || (!o->systemd_cgroup_said &&
+						  is_systemd_path(c->spec.cgroups_path));
 	return ok && c->root ? 0 : err_nomem(e);
 }
 

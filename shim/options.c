@@ -14,6 +14,12 @@
 
 #define TOML_FILE_MAX (1u << 20)
 
+/* Most are empty, and would be kept as long as the container lives. */
+static bool keep(char **out, const char *s)
+{
+	return str_copy(out, str_is_set(s) ? s : NULL);
+}
+
 static int from_runc(const ProtobufCMessage *message, struct spec_options *out, struct err *e)
 {
 	const Runc__Options *m = (const void *)message;
@@ -24,12 +30,12 @@ static int from_runc(const ProtobufCMessage *message, struct spec_options *out, 
 	out->io_uid = m->io_uid;
 	out->io_gid = m->io_gid;
 	out->task_api_version = m->task_api_version;
-	if (!str_copy(&out->shim_cgroup, m->shim_cgroup) ||
-	    !str_copy(&out->binary_name, m->binary_name) || !str_copy(&out->root, m->root) ||
-	    !str_copy(&out->criu_path, m->criu_path) ||
-	    !str_copy(&out->criu_image_path, m->criu_image_path) ||
-	    !str_copy(&out->criu_work_path, m->criu_work_path) ||
-	    !str_copy(&out->task_api_address, m->task_api_address))
+	if (!keep(&out->shim_cgroup, m->shim_cgroup) ||
+	    !keep(&out->binary_name, m->binary_name) || !keep(&out->root, m->root) ||
+	    !keep(&out->criu_path, m->criu_path) ||
+	    !keep(&out->criu_image_path, m->criu_image_path) ||
+	    !keep(&out->criu_work_path, m->criu_work_path) ||
+	    !keep(&out->task_api_address, m->task_api_address))
 		return err_nomem(e);
 	return 0;
 }
@@ -43,9 +49,9 @@ static int from_linux_runc(const ProtobufCMessage *message, struct spec_options 
 	out->no_new_keyring = m->no_new_keyring;
 	out->io_uid = m->io_uid;
 	out->io_gid = m->io_gid;
-	if (!str_copy(&out->shim_cgroup, m->shim_cgroup) ||
-	    !str_copy(&out->criu_image_path, m->criu_image_path) ||
-	    !str_copy(&out->criu_work_path, m->criu_work_path))
+	if (!keep(&out->shim_cgroup, m->shim_cgroup) ||
+	    !keep(&out->criu_image_path, m->criu_image_path) ||
+	    !keep(&out->criu_work_path, m->criu_work_path))
 		return err_nomem(e);
 	return 0;
 }
