@@ -92,10 +92,10 @@ SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config opt
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup $(CHECKPOINT) command console container control create delete err event \
-	flags info io kill launch limits log logger mount op options process reap relay remove \
-	runtime serve service sha256 sink socket spawn start state tty uri util)
+	flags info io kill launch limits lines log logger mount oom op options pack process reap relay remove \
+	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
-API = bootstrap events forward linux_runc runc_options runtimeoptions task types \
+API = bootstrap events forward linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
 API_C = $(API:%=$(GEN)/%.pb-c.c)
 TTRPC_C = $(GEN)/ttrpc.pb-c.c
@@ -108,6 +108,8 @@ ARCHIVES = $(B)/libshim.a $(B)/libspec.a $(B)/libttrpc.a $(B)/libapi.a
 
 UNIT = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/test-*.c)))
 E2E = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/e2e/test-*.c)))
+DIFF_SRC = $(sort $(wildcard tests/diff/*.c))
+DIFF = $(B)/tests/diff/test-diff
 FUZZERS = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
 HOST = $(sort $(wildcard tests/host/*.bats))
 # What more than one test of a folder shares is linked to each of them.
@@ -117,7 +119,7 @@ E2E_COMMON = $(filter-out tests/e2e/test-%,$(sort $(wildcard tests/e2e/*.c)))
 FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
 FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
 	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
-TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/fuzz/*.c))
+TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/fuzz/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c
 HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h))
 
@@ -187,6 +189,9 @@ $(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(ARCHIVES)
 $(E2E): $(B)/%: $(B)/obj/%.o $(call objs,$(E2E_COMMON)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
+$(DIFF): $(call objs,$(DIFF_SRC) $(E2E_COMMON)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
@@ -198,8 +203,8 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: check check-unit check-e2e check-host check-fuzz check-san check-deps headers
-TESTS = $(UNIT) $(FUZZERS) $(E2E)
+.PHONY: check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps headers
+TESTS = $(UNIT) $(FUZZERS) $(E2E) $(DIFF)
 tests: $(SHIM) $(TESTS) $(FAKES)
 
 # The sanitizers come on top of a plain build only.
@@ -218,6 +223,8 @@ check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
 	@tests/run $(FUZZERS)
 check-e2e: $(SHIM) $(FAKES) $(E2E) ## the real binary over a fake runtime
 	@tests/run $(E2E)
+check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busybox; root
+	@tests/run $(DIFF)
 check-host: $(SHIM) $(FAKES) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/diff/diff.h"
+
+const struct scenario kill_scenarios[] = {
+	{ NULL, NULL },
+};
