@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kill and Pids: what "runc kill" and "runc ps" mean (contract 4.9, 8.5), by
- * pidfd and cgroup files, at once and whatever else is under way. Only for a
- * container whose cgroup is not its own is the runtime asked, in an op.
+ * Kill: what "runc kill" means (contract 4.9), by pidfd and cgroup files, at once
+ * and whatever else is under way. Only for a container whose cgroup is not its
+ * own is the runtime asked, in an op.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,8 +16,6 @@
 #include "shim/runtime.h"
 #include "shim/shim.h"
 #include "shim/util.h"
-
-#define OUTPUT_MAX (1u << 20)
 
 struct kill_op {
 	struct op op;
@@ -69,6 +67,12 @@ static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 	struct container *c = p->container;
 	int r;
 
+	/* A frozen process dies when it is let go; so "runc kill" does (cgroup v1). */
+	if (process_is_init(p) && signo == SIGKILL && p->state == PROC_PAUSED) {
+		r = cgroup_thaw(&c->cgroup);
+		if (r < 0 && r != -ENOENT)
+			log_write(LOG_WARN, c->id, "thaw: %s", err_strerror(-r));
+	}
 	if (!process_is_init(p) || !(all || (signo == SIGKILL && !c->spec.private_pid_ns))) {
 		process_signal(p, signo, e);
 		return true;
@@ -135,65 +139,4 @@ bool kill_remains(struct container *c)
 			  err_strerror(-r));
 	}
 	return true;
-}
-
-/* ------------------------------------------------------------------ pids */
-
-static void on_listed(struct command *cmd)
-{
-	struct op *op = op_of(cmd);
-	struct container *c = op->process->container;
-	_cleanup_free_ char *text = malloc(OUTPUT_MAX);
-	_cleanup_free_ int *pids = NULL;
-	struct spec_error se;
-	size_t n;
-
-	if (!text) {
-		err_nomem(&op->err);
-		op_fail(op);
-		return;
-	}
-	if (!command_succeeded(cmd)) {
-		command_describe(cmd, &op->err);
-		op_fail(op);
-		return;
-	}
-	n = memfd_read(cmd->out_fd, text, OUTPUT_MAX);
-	if (spec_ps_parse(text, n, &pids, &n, &se) < 0) {
-		err_set(&op->err, TTRPC_UNKNOWN, "%s ps: %s", c->runtime, se.text);
-		op_fail(op);
-		return;
-	}
-	service_reply_pids(op_end(op), c, pids, n);
-}
-
-static void begin_ps(struct op *op)
-{
-	struct container *c = op->process->container;
-	const char *args[] = { "ps", "--format", "json", c->id, NULL };
-	const struct runtime_call call = { "ps", args, NULL, false, 0 };
-
-	if (runtime_run(op_command(op, on_listed), c, &call, c->shim->limits.runtime_s,
-			&op->err) < 0)
-		op_fail(op);
-}
-
-void pids_begin(struct container *c, struct ttrpc_call *call)
-{
-	_cleanup_free_ pid_t *pids = NULL;
-	struct err e = ERR_INIT;
-	size_t n = 0;
-	struct op *op;
-	int r = cgroup_pids(&c->cgroup, &pids, &n);
-
-	if (r == 0) {
-		service_reply_pids(call, c, pids, n);
-	} else if (r != -ENOENT) {
-		err_sys(&e, -r, "list the processes of %s", c->id);
-		err_reply(call, &e);
-	} else {
-		op = op_new(sizeof(*op), &c->init, call, begin_ps);
-		if (op)
-			op_submit_aside(op);
-	}
 }

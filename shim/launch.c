@@ -44,6 +44,7 @@ void launch_started(struct op *op)
 	struct event_queue *q = &p->container->shim->events;
 
 	p->state = PROC_RUNNING;
+	p->started = loop_now();
 	if (process_is_init(p))
 		event_start(q, p);
 	else

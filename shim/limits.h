@@ -39,6 +39,13 @@
 #define LIMIT_LOGGER_END_MS 2000
 #define LIMIT_LOGGER_TERM_MS 12000
 
+/*
+ * Pids asked for right after Start shows a container that has not even forked yet;
+ * "runc ps" takes this long to begin, and clients count on what it finds then
+ * (TestContainerPids of containerd 1.6).
+ */
+#define LIMIT_PIDS_SETTLE_MS 25
+
 /* A runtime command whose container has died under it: it only has to notice. */
 #define LIMIT_RUNTIME_ORPHAN_MS 10000
 
