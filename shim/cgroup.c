@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "shim/lines.h"
 #include "shim/util.h"
 
 #ifndef CGROUP2_SUPER_MAGIC
@@ -21,155 +22,271 @@
 #endif
 
 #define ROOT "/sys/fs/cgroup"
-#define PROC_FILE_MAX (1u << 20)
 #define DEPTH_MAX 32
 #define PIDS_MAX (1u << 20)
 /* A process that forks as fast as it is killed loses within a few rounds. */
 #define KILL_ROUNDS 16
 
-/* The hierarchies that a runtime always joins, the best one for listing first. */
-static const char *const v1_controllers[] = {
-	"pids", "devices", "freezer", "memory", "cpu", "name=systemd",
+static const char names[N_CGROUP_CONTROLLERS][16] = {
+	[CGROUP_PIDS] = "pids",	      [CGROUP_DEVICES] = "devices",
+	[CGROUP_FREEZER] = "freezer", [CGROUP_MEMORY] = "memory",
+	[CGROUP_CPU] = "cpu",	      [CGROUP_SYSTEMD] = "name=systemd",
+	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_BLKIO] = "blkio",
+	[CGROUP_HUGETLB] = "hugetlb", [CGROUP_RDMA] = "rdma",
 };
 
-static bool has_word(const char *list, size_t len, const char *word)
+/* -------------------------------------------------------------- finding */
+
+/* The offset of a string in cg->text, where it is put unless it is there; 0: no memory. */
+static uint16_t keep(struct cgroup *cg, const char *s)
 {
-	size_t n = strlen(word);
+	size_t len = strlen(s) + 1, at = cg->text_len ? cg->text_len : 1;
+	char *text;
 
-	for (const char *p = list; p < list + len;) {
-		size_t l = strcspn(p, ", \n");
-
-		if (p + l > list + len)
-			l = (size_t)(list + len - p);
-		if (l == n && memcmp(p, word, n) == 0)
-			return true;
-		p += l + 1;
-	}
-	return false;
+	for (size_t i = 1; i < cg->text_len; i += strlen(cg->text + i) + 1)
+		if (strcmp(cg->text + i, s) == 0)
+			return (uint16_t)i;
+	if (at + len > UINT16_MAX)
+		return 0;
+	text = realloc(cg->text, at + len);
+	if (!text)
+		return 0;
+	text[0] = 0; /* so that no string has the offset 0 */
+	memcpy(text + at, s, len);
+	cg->text = text;
+	cg->text_len = (uint16_t)(at + len);
+	return (uint16_t)at;
 }
 
-/* The path in the line "N:CONTROLLERS:PATH" of /proc/PID/cgroup for @controller ("": v2). */
-static char *path_of(const char *text, const char *controller)
+/* Which of our controllers @list ("cpu,cpuacct" or mount options) names, as bits. */
+static unsigned named(char *list)
 {
-	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
-		const char *list = strchr(line, ':'), *path;
-		size_t end = strcspn(line, "\n");
+	unsigned set = 0;
 
-		path = list ? strchr(list + 1, ':') : NULL;
-		if (!path || path > line + end)
-			continue;
-		list++;
-		if (*controller ? has_word(list, (size_t)(path - list), controller) :
-				  path == list)
-			return strndup(path + 1, end - (size_t)(path + 1 - line));
-		if (!line[end])
-			break;
-	}
-	return NULL;
+	for (char *word; (word = strsep(&list, ","));)
+		for (unsigned c = 0; c < N_CGROUP_CONTROLLERS; c++)
+			if (strcmp(word, names[c]) == 0)
+				set |= 1u << c;
+	return set;
 }
 
 /*
- * Where the hierarchy of a v1 controller is mounted, from mountinfo: "ID PARENT
- * DEV ROOT POINT OPTIONS … - cgroup SOURCE SUPER_OPTIONS". @root is the part of
- * the hierarchy that is visible there.
+ * Where the hierarchies of v1 are mounted, from mountinfo: "ID PARENT DEV ROOT
+ * POINT OPTIONS … - cgroup SOURCE SUPER_OPTIONS". The paths become the ROOTs, the
+ * part of the hierarchy that is visible there.
  */
-static bool find_mount(char *text, const char *controller, char **point, char **root)
+static int read_mounts(struct cgroup *cg, const char *root)
 {
-	char *save = NULL;
+	_cleanup_(lines_close) struct lines l;
+	_cleanup_free_ char *name = str_printf("%s/proc/self/mountinfo", root);
+	int r = name ? lines_open(&l, AT_FDCWD, name) : -ENOMEM;
 
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *tail = strstr(line, " - cgroup "), *field[5], *s = line, *super;
-		int n;
-
-		super = tail ? strrchr(tail, ' ') : NULL;
-		if (!tail || !has_word(super + 1, strlen(super + 1), controller))
-			continue;
-		*tail = 0;
-		for (n = 0; n < 5 && s; n++)
-			field[n] = strsep(&s, " ");
-		if (n < 5)
-			continue;
-		*root = field[3];
-		*point = field[4];
-		return true;
-	}
-	return false;
-}
-
-static int find_v1(struct cgroup *cg, const char *membership)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(v1_controllers); i++) {
-		_cleanup_free_ char *path = path_of(membership, v1_controllers[i]);
-		_cleanup_free_ char *mounts = NULL;
-		char *point, *root;
-		const char *below = path;
-		size_t len;
-		int r;
-
-		if (!path)
-			continue;
-		r = file_read("/proc/self/mountinfo", 8 * PROC_FILE_MAX, &mounts, &len);
-		if (r < 0)
-			return r;
-		if (!find_mount(mounts, v1_controllers[i], &point, &root))
-			continue;
-		len = strcmp(root, "/") ? strlen(root) : 0;
-		if (strncmp(path, root, len) == 0 && (path[len] == '/' || !path[len]))
-			below += len;
-		cg->dir = str_printf("%s%s", point, below);
-		return cg->dir ? 0 : -ENOMEM;
-	}
-	return -ENOENT;
-}
-
-static int find(struct cgroup *cg, pid_t pid)
-{
-	_cleanup_free_ char *membership = NULL, *path = NULL;
-	struct statfs fs;
-	char name[64];
-	size_t len;
-	int r;
-
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
-	r = file_read(name, PROC_FILE_MAX, &membership, &len);
 	if (r < 0)
 		return r;
-	cg->unified = statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
-	if (!cg->unified)
-		return find_v1(cg, membership);
-	path = path_of(membership, "");
-	if (!path)
-		return -ENOENT;
-	cg->dir = str_printf("%s%s", ROOT, path);
-	return cg->dir ? 0 : -ENOMEM;
+	l.skip_long = true; /* an overlay of many layers, but no cgroup */
+	for (char *line; (line = lines_next(&l));) {
+		char *tail = strstr(line, " - cgroup "), *field[5], *point;
+		unsigned set;
+
+		if (!tail)
+			continue;
+		*tail = 0;
+		set = named(strrchr(tail + 1, ' ') + 1);
+		if (split(line, " ", field, 5) < 5)
+			continue;
+		point = str_printf("%s%s", root, field[4]);
+		for (unsigned c = 0; c < N_CGROUP_CONTROLLERS; c++) {
+			struct cgroup_place *at = &cg->place[c];
+
+			if (!(set & 1u << c) || at->point)
+				continue;
+			at->point = point ? keep(cg, point) : 0;
+			at->path = keep(cg, field[3]);
+			if (!at->point || !at->path)
+				r = -ENOMEM;
+		}
+		free(point);
+	}
+	return r < 0 ? r : l.error;
 }
 
-int cgroup_find(struct cgroup *cg, pid_t pid)
+/* In v2 the one hierarchy stands for each controller. */
+static int set_unified(struct cgroup *cg, const char *root)
 {
-	struct cgroup own = { 0 };
-	int r = find(&own, getpid());
-	size_t len;
+	_cleanup_free_ char *point = str_printf("%s" ROOT, root);
+	struct cgroup_place at = { .point = point ? keep(cg, point) : 0,
+				   .path = keep(cg, "/") };
+
+	if (!at.point || !at.path)
+		return -ENOMEM;
+	for (unsigned c = 0; c < N_CGROUP_CONTROLLERS; c++)
+		cg->place[c] = at;
+	return 0;
+}
+
+/* A path of /proc/PID/cgroup, as seen from a mount of which @root is the visible part. */
+static const char *seen_below(const char *path, const char *root)
+{
+	size_t len = strcmp(root, "/") ? strlen(root) : 0;
+
+	if (strncmp(path, root, len) != 0 || (path[len] != '/' && path[len]))
+		len = 0;
+	return path[len] ? path + len : "/";
+}
+
+/* The cgroups that a process is in: lines "N:CONTROLLERS:PATH" of /proc/PID/cgroup. */
+static int read_membership(struct cgroup *cg, const struct cgroup *mounts,
+			   const char *root, const char *pid)
+{
+	_cleanup_(lines_close) struct lines l;
+	_cleanup_free_ char *name = str_printf("%s/proc/%s/cgroup", root, pid);
+	int r = name ? lines_open(&l, AT_FDCWD, name) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (char *line; (line = lines_next(&l));) {
+		char *list, *path = line;
+		unsigned set;
+
+		strsep(&path, ":");
+		list = strsep(&path, ":");
+		if (!path)
+			continue;
+		set = mounts->unified && !*list ? UINT_MAX : named(list);
+		for (unsigned c = 0; c < N_CGROUP_CONTROLLERS; c++) {
+			const struct cgroup_place *m = &mounts->place[c];
+
+			if (!(set & 1u << c) || !m->point)
+				continue;
+			cg->place[c].point = keep(cg, mounts->text + m->point);
+			cg->place[c].path =
+				keep(cg, seen_below(path, mounts->text + m->path));
+			if (!cg->place[c].point || !cg->place[c].path)
+				r = -ENOMEM;
+		}
+	}
+	return r < 0 ? r : l.error;
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	return strncmp(path, top, len) == 0 &&
+	       (!path[len] || path[len] == '/' || top[len - 1] == '/');
+}
+
+/* The controller whose cgroup tells the processes; N_CGROUP_CONTROLLERS: none. */
+static enum cgroup_controller lister(const struct cgroup *cg)
+{
+	enum cgroup_controller c = 0;
+
+	while (c <= CGROUP_SYSTEMD && !cgroup_has(cg, c))
+		c++;
+	return c <= CGROUP_SYSTEMD ? c : N_CGROUP_CONTROLLERS;
+}
+
+static int find(struct cgroup *cg, struct cgroup *mounts, struct cgroup *own,
+		const char *root, pid_t pid)
+{
+	enum cgroup_controller c;
+	char name[16];
+	int r = mounts->unified ? set_unified(mounts, root) : read_mounts(mounts, root);
+
+	if (r == 0)
+		r = read_membership(own, mounts, root, "self");
+	snprintf(name, sizeof(name), "%d", pid);
+	if (r == 0)
+		r = read_membership(cg, mounts, root, name);
+	if (r < 0)
+		return r;
+	c = lister(cg);
+	if (c == N_CGROUP_CONTROLLERS)
+		return -ENOENT;
+	/* Where v1 shows a process that has ended: no container's. */
+	if (strcmp(cgroup_path(cg, c), "/") == 0)
+		return -ESRCH;
+	for (unsigned i = 0; i < N_CGROUP_CONTROLLERS; i++)
+		if (cgroup_has(own, i) && cgroup_has(cg, i) &&
+		    is_below(cgroup_path(own, i), cgroup_path(cg, i)))
+			cg->shared |= (uint16_t)(1u << i);
+	return cgroup_owns(cg, c) ? 0 : -EXDEV;
+}
+
+int cgroup_find_below(struct cgroup *cg, const char *root, bool unified, pid_t pid)
+{
+	struct cgroup mounts = { .unified = unified }, own = { .unified = unified };
+	int r;
 
 	cgroup_release(cg);
-	if (r == 0)
-		r = find(cg, pid);
-	if (r == 0) {
-		len = strlen(cg->dir);
-		if (strncmp(own.dir, cg->dir, len) == 0 &&
-		    (!own.dir[len] || own.dir[len] == '/' || cg->dir[len - 1] == '/'))
-			r = -EXDEV;
-	}
-	if (r < 0)
+	cg->unified = unified;
+	r = find(cg, &mounts, &own, root, pid);
+	if (r < 0 && r != -EXDEV)
 		cgroup_release(cg);
+	cgroup_release(&mounts);
 	cgroup_release(&own);
 	return r;
 }
 
+int cgroup_find(struct cgroup *cg, pid_t pid)
+{
+	struct statfs fs;
+	bool unified = statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+
+	return cgroup_find_below(cg, "", unified, pid);
+}
+
 void cgroup_release(struct cgroup *cg)
 {
-	free(cg->dir);
-	cg->dir = NULL;
+	free(cg->text);
+	*cg = (struct cgroup){ 0 };
 }
+
+/* --------------------------------------------------------- its directories */
+
+const char *cgroup_point(const struct cgroup *cg, enum cgroup_controller c)
+{
+	return cgroup_has(cg, c) ? cg->text + cg->place[c].point : "";
+}
+
+const char *cgroup_path(const struct cgroup *cg, enum cgroup_controller c)
+{
+	return cgroup_has(cg, c) ? cg->text + cg->place[c].path : "";
+}
+
+static int open_directory(const struct cgroup *cg, enum cgroup_controller c, int flags)
+{
+	char name[PATH_MAX];
+	int n, fd;
+
+	if (!cgroup_has(cg, c))
+		return -ENOENT;
+	n = snprintf(name, sizeof(name), "%s%s", cgroup_point(cg, c), cgroup_path(cg, c));
+	if (n >= (int)sizeof(name))
+		return -ENAMETOOLONG;
+	fd = open(name, flags | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int cgroup_open(const struct cgroup *cg, enum cgroup_controller c)
+{
+	return open_directory(cg, c, O_PATH);
+}
+
+int cgroup_thaw(const struct cgroup *cg)
+{
+	_cleanup_close_ int dir = -1, fd = -1;
+
+	if (cg->unified)
+		return 0;
+	dir = cgroup_open(cg, CGROUP_FREEZER);
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, "freezer.state", O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : write_all(fd, "THAWED", 6);
+}
+
+/* ------------------------------------------------------------- processes */
 
 struct pid_list {
 	pid_t *pids;
@@ -194,23 +311,24 @@ static int add_pid(struct pid_list *l, pid_t pid)
 	return 0;
 }
 
-static int read_procs(int dir, struct pid_list *l)
+/* Not inlined: its buffer must not be in each frame of walk(). */
+static __attribute__((noinline)) int read_procs(int dir, struct pid_list *l)
 {
-	int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	int r = 0, pid;
+	_cleanup_(lines_close) struct lines lines;
+	int r = lines_open(&lines, dir, "cgroup.procs");
 
-	if (!f) {
-		r = errno == ENOENT || errno == ENODEV ? 0 : -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
+	if (r < 0)
+		return r == -ENOENT || r == -ENODEV ? 0 : r;
+	for (char *line; r == 0 && (line = lines_next(&lines));) {
+		uint64_t pid;
+
+		r = parse_uint(line, INT_MAX, &pid);
+		/* 0 is a process of another pid namespace. */
+		if (r == 0 && pid > 0)
+			r = add_pid(l, (pid_t)pid);
 	}
-	/* 0 is a process of another pid namespace. */
-	while (r == 0 && fscanf(f, "%d", &pid) == 1)
-		if (pid > 0)
-			r = add_pid(l, pid);
-	fclose(f);
+	if (r == 0 && lines.error != -ENODEV)
+		r = lines.error;
 	return r;
 }
 
@@ -233,7 +351,8 @@ static int walk(int dir, struct pid_list *l, int depth)
 			continue;
 		if (depth == DEPTH_MAX)
 			continue;
-		sub = openat(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		sub = openat(dir, entry->d_name,
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (sub >= 0)
 			r = walk(sub, l, depth + 1);
 	}
@@ -243,16 +362,17 @@ static int walk(int dir, struct pid_list *l, int depth)
 
 int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
 {
+	enum cgroup_controller c = lister(cg);
 	struct pid_list l = { 0 };
 	int dir, r;
 
-	if (!cg->dir)
+	if (c == N_CGROUP_CONTROLLERS || !cgroup_owns(cg, c))
 		return -ENOENT;
 	*pids = NULL;
 	*n = 0;
-	dir = open(cg->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = open_directory(cg, c, O_RDONLY);
 	if (dir < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return dir == -ENOENT ? 0 : dir;
 	r = walk(dir, &l, 0);
 	if (r < 0) {
 		free(l.pids);

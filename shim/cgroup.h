@@ -1,22 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A container's cgroup, as far as its processes go (contract 8.1, 8.5); v1 and v2. */
+/*
+ * A container's cgroups (contract 8.1, 8.5): where they are, v1 and v2, and its
+ * processes. What is in their other files is for stats.c and oom.c.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+/* The hierarchies of v1 that are used; in v2 all are the same directory. */
+enum cgroup_controller {
+	/* Those that a runtime always joins, the best one for listing first. */
+	CGROUP_PIDS,
+	CGROUP_DEVICES,
+	CGROUP_FREEZER,
+	CGROUP_MEMORY,
+	CGROUP_CPU,
+	CGROUP_SYSTEMD,
+	/* Those that are only read. */
+	CGROUP_CPUACCT,
+	CGROUP_BLKIO,
+	CGROUP_HUGETLB,
+	CGROUP_RDMA,
+	N_CGROUP_CONTROLLERS,
+};
+
 struct cgroup {
-	char *dir; /* in one hierarchy that has every process of it; NULL: unknown */
 	bool unified; /* cgroup v2 */
+	uint16_t shared; /* bits of controllers: we are in that cgroup ourselves */
+	/*
+	 * A directory is a mount point and a path below it. Most of them occur more
+	 * than once, so each is kept once: in @text, found by its offset.
+	 */
+	struct cgroup_place {
+		uint16_t point; /* 0: there is no such hierarchy */
+		uint16_t path;
+	} place[N_CGROUP_CONTROLLERS];
+	uint16_t text_len;
+	char *text; /* NULL: unknown */
 };
 
 /*
- * Finds the cgroup of a living process. Negative errno; -EXDEV: it is one that
- * we are in ourselves, so it is not the container's alone.
+ * Finds the cgroups of a living process. Negative errno; -EXDEV: the one that
+ * would tell its processes is one that we are in ourselves, so it is not the
+ * container's alone: it can be read, but cgroup_pids() and cgroup_kill() see none.
  */
 int cgroup_find(struct cgroup *cg, pid_t pid);
 void cgroup_release(struct cgroup *cg);
+
+/* The same for a machine whose files are below @root, which is a v2 one if @unified. */
+int cgroup_find_below(struct cgroup *cg, const char *root, bool unified, pid_t pid);
+
+static inline bool cgroup_is_known(const struct cgroup *cg)
+{
+	return cg->text;
+}
+
+static inline bool cgroup_has(const struct cgroup *cg, enum cgroup_controller c)
+{
+	return cg->text && cg->place[c].point;
+}
+
+/* It has this controller, in a cgroup that we are not in ourselves. */
+static inline bool cgroup_owns(const struct cgroup *cg, enum cgroup_controller c)
+{
+	return cgroup_has(cg, c) && !(cg->shared & 1u << c);
+}
+
+/* Where the directory is, for messages: two strings, one behind the other. */
+const char *cgroup_point(const struct cgroup *cg, enum cgroup_controller c);
+const char *cgroup_path(const struct cgroup *cg, enum cgroup_controller c);
+
+/* Its directory, for openat(2), or a negative errno; -ENOENT: none, or it is gone. */
+int cgroup_open(const struct cgroup *cg, enum cgroup_controller c);
 
 /*
  * All processes in it and below it; *pids is malloc()ed. A cgroup that is gone
@@ -29,3 +87,9 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n);
  * cgroup that we are in ourselves is no container's: -EPERM.
  */
 int cgroup_kill(const struct cgroup *cg, int signo);
+
+/*
+ * Lets a paused container run, so that it can die of a SIGKILL. In v2 nothing
+ * needs to be done. Negative errno.
+ */
+int cgroup_thaw(const struct cgroup *cg);

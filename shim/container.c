@@ -18,6 +18,7 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	list_init(&c->init.link);
 	command_init(&c->killer, &s->reaper, NULL);
 	timer_init(&c->exec_drain, process_give_up_execs);
+	oom_init(&c->oom);
 	list_append(&s->containers, &c->link);
 	s->n_containers++;
 	c->id = strdup(id);
@@ -39,6 +40,7 @@ void container_free(struct container *c)
 	if (c->init.container)
 		process_fini(&c->init);
 	timer_disarm(&c->exec_drain);
+	oom_disarm(c);
 	command_release(&c->killer);
 	list_del(&c->link);
 	s->n_containers--;
@@ -61,6 +63,11 @@ void container_entered(struct container *c)
 	if (r < 0)
 		log_write(LOG_WARN, c->id, "no cgroup of process %d: %s", c->init.pid,
 			  err_strerror(-r));
+	if (!cgroup_is_known(&c->cgroup))
+		return;
+	r = oom_arm(c);
+	if (r < 0)
+		log_write(LOG_WARN, c->id, "no OOM events: %s", err_strerror(-r));
 }
 
 struct container *container_find(struct shim *s, const char *id, bool reserved)

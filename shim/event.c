@@ -359,6 +359,14 @@ void event_delete(struct event_queue *q, const struct process *init)
 	publish(q, "/tasks/delete", &m.base, m.container_id);
 }
 
+void event_oom(struct event_queue *q, const struct container *c)
+{
+	Events__TaskOOM m = EVENTS__TASK_OOM__INIT;
+
+	m.container_id = c->id;
+	publish(q, "/tasks/oom", &m.base, m.container_id);
+}
+
 /* ------------------------------------------------------------ queue */
 
 int event_queue_init(struct event_queue *q, struct loop *l, const char *ns, const char *address)

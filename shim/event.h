@@ -68,5 +68,6 @@ void event_exec_started(struct event_queue *q, const struct process *exec);
 void event_paused(struct event_queue *q, const struct container *c);
 void event_resumed(struct event_queue *q, const struct container *c);
 void event_delete(struct event_queue *q, const struct process *init);
+void event_oom(struct event_queue *q, const struct container *c);
 /* Takes @memory; cannot fail. */
 void event_exit(struct event_queue *q, const struct process *p, struct event *memory);

@@ -143,6 +143,9 @@ static void finish_exit(struct process *p)
 static void finish_init(struct container *c)
 {
 	timer_disarm(&c->exec_drain);
+	/* An exit for want of memory is taken for one only if that is told first. */
+	oom_last_look(c);
+	oom_disarm(c);
 	finish_exit(&c->init);
 }
 
@@ -173,6 +176,8 @@ static void on_init_exit(struct container *c)
 	struct process *exec;
 
 	c->init_dead = true;
+	/* Whoever made the cgroup may remove it before the last exec has gone. */
+	oom_last_look(c);
 	c->killing = !kill_remains(c);
 	list_for_each(exec, &c->execs, link)
 		hurry(exec);

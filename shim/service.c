@@ -14,6 +14,7 @@
 #include "shim/mount.h"
 #include "shim/options.h"
 #include "shim/shim.h"
+#include "shim/stats.h"
 #include "shim/util.h"
 #include "task.pb-c.h"
 
@@ -431,6 +432,24 @@ static void handle_shutdown(struct request *r)
 	service_reply_empty(r->call);
 }
 
+static void handle_stats(struct request *r)
+{
+	const struct cgroup *cg = &r->container->cgroup;
+	Task__StatsResponse m = TASK__STATS_RESPONSE__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	_cleanup_(pack_release) struct pack metrics = PACK_INIT;
+	struct err e = ERR_INIT;
+
+	if (stats_pack(cg, "", &metrics, &e) < 0) {
+		err_reply(r->call, &e);
+		return;
+	}
+	any.type_url = (char *)stats_type(cg);
+	any.value = (ProtobufCBinaryData){ .len = metrics.len, .data = metrics.data };
+	m.stats = &any;
+	ttrpc_call_reply(r->call, &m.base);
+}
+
 /* -------------------------------------------------------------- dispatch */
 
 #define IN_CONTAINER(type) .target = CONTAINER, .id = offsetof(type, id)
@@ -442,6 +461,7 @@ static const struct method methods[] = {
 	{ "Connect", handle_connect, .verb = N_VERBS },
 	{ "Shutdown", handle_shutdown, .verb = N_VERBS },
 	{ "Pids", handle_pids, IN_CONTAINER(Task__PidsRequest), .verb = N_VERBS },
+	{ "Stats", handle_stats, IN_CONTAINER(Task__StatsRequest), .verb = N_VERBS },
 	{ "Exec", handle_exec, IN_CONTAINER(Task__ExecProcessRequest), .verb = VERB_EXEC },
 	{ "Start", handle_start, IN_PROCESS(Task__StartRequest), .verb = N_VERBS },
 	{ "Delete", handle_delete, IN_PROCESS(Task__DeleteRequest), .verb = N_VERBS },

@@ -8,6 +8,8 @@
  *	    runtime.c  runs runc; command.c waits for it, with a deadline
  *	    mount.c    the rootfs, in a child
  *	    io.c       stdio; relay.c moves the bytes
+ *	  cgroup.c stats.c   where its cgroups are, and what they say
+ *	  oom.c        its memory has run out
  *	  process.c    an exit is noticed, and told to whom it concerns
  *	    event.c    what containerd is told, in order
  */
@@ -23,6 +25,7 @@
 #include "shim/event.h"
 #include "shim/io.h"
 #include "shim/limits.h"
+#include "shim/oom.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
 #include "shim/state.h"
@@ -51,6 +54,7 @@ struct process {
 	struct list ops;     /* struct op: the first one is under way */
 	struct list asides;  /* struct op: all under way */
 	struct work next_op;
+	uint64_t started;    /* when Start had succeeded, on the loop's clock; 0: not */
 	bool starting;       /* Start is under way: an exit is told after it */
 	bool pausing;        /* Pause is under way */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
@@ -72,6 +76,7 @@ struct container {
 	char *checkpoint; /* folder to restore from; NULL: none */
 	bool mounted;     /* we mounted something on BUNDLE/rootfs */
 	struct cgroup cgroup;
+	struct oom oom;
 
 	struct process init;
 	struct list execs;
@@ -204,7 +209,7 @@ void control_update(struct process *init, struct ttrpc_call *call, const void *j
 /* Its init has died while it was paused: lets go of what the freezer still holds. */
 void control_thaw_dead(struct container *c);
 
-/* kill.c: signals, and what lists and kills all processes of a container. */
+/* kill.c, pids.c: what signals and what lists the processes of a container. */
 void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call);
 void pids_begin(struct container *c, struct ttrpc_call *call);
 /*

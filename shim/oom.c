@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watching for OOM kills; see oom.h. One descriptor per container, and nothing
+ * else: the loop is not woken while nothing happens to the container's memory.
+ * A cgroup that is removed stays readable for ever, so it is let go of at once.
+ */
+#include "shim/oom.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "shim/event.h"
+#include "shim/lines.h"
+#include "shim/log.h"
+#include "shim/shim.h"
+#include "shim/util.h"
+
+/*
+ * A container at its limit is reclaimed from all the time, and the file says so a
+ * hundred times a second. Ten looks are enough; the last one is not put off.
+ */
+#define QUIET (100 * LOOP_MSEC)
+
+static struct container *container_of_oom(struct oom *o)
+{
+	return container_of(o, struct container, oom);
+}
+
+static void tell(struct container *c)
+{
+	log_write(LOG_INFO, c->id, "out of memory");
+	event_oom(&c->shim->events, c);
+}
+
+static void close_watch(struct oom *o)
+{
+	int fd = o->watch.fd;
+
+	timer_disarm(&o->quiet);
+	watch_del(&o->watch);
+	closep(&fd);
+	o->watch.fd = -1;
+}
+
+/* Takes *@fd if it can be watched. */
+static int start(struct container *c, int *fd, uint32_t mask,
+		 void (*fn)(struct watch *, uint32_t))
+{
+	struct watch *w = &c->oom.watch;
+	int r = watch_add(&c->shim->loop, w, *fd, mask, fn);
+
+	if (r == 0)
+		TAKE_FD(*fd);
+	else
+		w->fd = -1;
+	return r;
+}
+
+/* ------------------------------------------------------------------- v2 */
+
+/* oom_kill of memory.events, which also makes epoll(7) forget what it had to say. */
+static int read_kills(int fd, uint64_t *kills)
+{
+	char text[512], *rest = text;
+	ssize_t n;
+
+	do
+		n = pread(fd, text, sizeof(text) - 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	text[n] = 0;
+	for (char *line, *field[2]; (line = strsep(&rest, "\n"));)
+		if (split(line, " ", field, 2) == 2 && strcmp(field[0], "oom_kill") == 0)
+			return parse_counter(field[1], kills);
+	return -EINVAL;
+}
+
+static void look_v2(struct container *c)
+{
+	struct oom *o = &c->oom;
+	uint64_t kills;
+	int r = read_kills(o->watch.fd, &kills);
+
+	if (r < 0) {
+		/* ENODEV: the cgroup is gone, as it may be. */
+		if (r != -ENODEV)
+			log_write(LOG_WARN, c->id, "memory.events: %s", err_strerror(-r));
+		close_watch(o);
+		return;
+	}
+	if (kills > o->kills)
+		tell(c);
+	o->kills = kills;
+}
+
+static void on_memory_events(struct watch *w, uint32_t events)
+{
+	struct oom *o = container_of(w, struct oom, watch);
+	struct container *c = container_of_oom(o);
+
+	(void)events;
+	look_v2(c);
+	if (o->watch.fd < 0)
+		return;
+	watch_del(w);
+	timer_arm_in(&c->shim->loop, &o->quiet, QUIET);
+}
+
+static void on_quiet_over(struct timer *t)
+{
+	struct oom *o = container_of(t, struct oom, quiet);
+	struct loop *l = &container_of_oom(o)->shim->loop;
+
+	if (watch_add(l, &o->watch, o->watch.fd, EPOLLPRI, on_memory_events) < 0)
+		timer_arm_in(l, &o->quiet, QUIET);
+}
+
+static int arm_v2(struct container *c, int dir)
+{
+	_cleanup_close_ int fd = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC);
+	int r = fd < 0 ? -errno : read_kills(fd, &c->oom.kills);
+
+	return r < 0 ? r : start(c, &fd, EPOLLPRI, on_memory_events);
+}
+
+/* ------------------------------------------------------------------- v1 */
+
+static bool is_gone(const struct container *c)
+{
+	_cleanup_close_ int dir = cgroup_open(&c->cgroup, CGROUP_MEMORY);
+
+	return dir == -ENOENT;
+}
+
+static void look_v1(struct container *c)
+{
+	struct oom *o = &c->oom;
+	uint64_t times;
+	bool gone;
+
+	if (read(o->watch.fd, &times, sizeof(times)) != sizeof(times))
+		return;
+	/* The removal of the cgroup is notified once, too. */
+	gone = is_gone(c);
+	if (times > (gone ? 1 : 0))
+		tell(c);
+	if (gone)
+		close_watch(o);
+}
+
+static void on_eventfd(struct watch *w, uint32_t events)
+{
+	(void)events;
+	look_v1(container_of_oom(container_of(w, struct oom, watch)));
+}
+
+/* "EVENTFD FILE" into cgroup.event_control: the kernel writes to the eventfd. */
+static int subscribe(int dir, int event)
+{
+	_cleanup_close_ int file =
+		openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int control = -1;
+	char text[32];
+	int n;
+
+	if (file < 0)
+		return -errno;
+	control = openat(dir, "cgroup.event_control", O_WRONLY | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	n = snprintf(text, sizeof(text), "%d %d", event, file);
+	return write_all(control, text, (size_t)n);
+}
+
+static int arm_v1(struct container *c, int dir)
+{
+	_cleanup_close_ int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int r = fd < 0 ? -errno : subscribe(dir, fd);
+
+	return r < 0 ? r : start(c, &fd, EPOLLIN, on_eventfd);
+}
+
+/* ------------------------------------------------------------------- all */
+
+void oom_init(struct oom *o)
+{
+	*o = (struct oom){ .watch = WATCH_INIT };
+	timer_init(&o->quiet, on_quiet_over);
+}
+
+int oom_arm(struct container *c)
+{
+	_cleanup_close_ int dir = -1;
+
+	oom_disarm(c);
+	if (cgroup_has(&c->cgroup, CGROUP_MEMORY) &&
+	    !cgroup_owns(&c->cgroup, CGROUP_MEMORY))
+		return -EXDEV;
+	dir = cgroup_open(&c->cgroup, CGROUP_MEMORY);
+	if (dir < 0)
+		return dir;
+	return c->cgroup.unified ? arm_v2(c, dir) : arm_v1(c, dir);
+}
+
+void oom_last_look(struct container *c)
+{
+	if (c->oom.watch.fd < 0)
+		return;
+	if (c->cgroup.unified)
+		look_v2(c);
+	else
+		look_v1(c);
+}
+
+void oom_disarm(struct container *c)
+{
+	close_watch(&c->oom);
+}

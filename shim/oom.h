@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel has run out of a container's memory: TaskOOM (contract 8.4). Armed
+ * at Create, disarmed at the init's exit, with one last look before: containerd
+ * takes an exit for one of want of memory only if the TaskOOM came before it.
+ *
+ * v2: one event each time that oom_kill in memory.events, which counts the whole
+ * subtree, is seen to have grown. v1: one per notification, whether or not a
+ * process was killed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ttrpc/loop.h"
+
+struct container;
+
+struct oom {
+	struct watch watch; /* v1: an eventfd, v2: memory.events; ours */
+	struct timer quiet; /* v2: not looking, for a moment */
+	uint64_t kills; /* v2: oom_kill, as last seen */
+};
+
+void oom_init(struct oom *o);
+
+/*
+ * Watches c->cgroup, until oom_disarm(). Negative errno; -ENOENT: no memory
+ * controller, -EXDEV: it is ours as well.
+ */
+int oom_arm(struct container *c);
+/* Tells what the loop has not seen yet, at once. Nothing if not armed. */
+void oom_last_look(struct container *c);
+/* Closes the descriptor. May be called again. */
+void oom_disarm(struct container *c);
