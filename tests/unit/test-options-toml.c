@@ -223,6 +223,8 @@ static void test_wrong_values(void **state)
 		  "2: a.options.IoUid: a second table of options; the first one is in line 1" },
 		{ "[a]\noptions.Root = ''\n[b]\noptions.IoUid = 1",
 		  "4: options.IoUid: a second table of options; the first one is in line 2" },
+		{ "[a.options]\n[a]\noptions.Root = ''",
+		  "3: options.Root: a second table of options; the first one is in line 1" },
 		{ "options = { options = { Root = '' } }",
 		  "1: options: a second table of options; the first one is in line 1" },
 	};
