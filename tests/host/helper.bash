@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the host tests share: a private containerd per file (contrib/lib), short words
+# for ctr with a limit on everything, and the check after each test that nothing of it
+# is left: process, mount, cgroup, socket, FIFO, runc's books, bundle.
+#
+# The shim is that of $BRASS_BUILD. It is there under both of its names, so that
+# RUNTIME=io.containerd.runc.v2 is brass as well (for options that ctr gives to no
+# other runtime).
+
+root=${BATS_TEST_FILENAME%/tests/host/*}
+: "${BRASS_BUILD:=$root/build}"
+
+RUNTIME=io.containerd.brass.v2
+
+# The library, and its variables: each test is a process of its own.
+load_library() {
+	. "$root/contrib/lib/containerd.bash"
+	[ ! -e "$BATS_FILE_TMPDIR/containerd" ] || . "$BATS_FILE_TMPDIR/containerd"
+}
+
+keep() {
+	declare -p CONTAINERD_PID CONTAINERD_DIR SOCKETS_BEFORE | sed 's/^declare --/declare -g/' \
+		>"$BATS_FILE_TMPDIR/containerd"
+}
+
+setup_file() {
+	local shim dir
+	shim=$(realpath -e "$BRASS_BUILD/containerd-shim-brass-v2")
+	dir=$(mktemp -d /tmp/brass-host.XXXXXX)
+	mkdir "$dir/bin"
+	cp "$shim" "$dir/bin/containerd-shim-brass-v2"
+	ln "$dir/bin/containerd-shim-brass-v2" "$dir/bin/containerd-shim-runc-v2"
+	export BRASS_BUILD=$dir/bin
+	load_library
+	make_image "$dir"
+	start_containerd "$dir"
+	keep
+}
+
+teardown_file() {
+	load_library
+	cleanup
+}
+
+setup() {
+	load_library
+	[ -n "$CONTAINERD_DIR" ] && [ -n "$CONTAINERD_PID" ]
+	T=$BATS_TEST_TMPDIR
+	FIFOS=$T/fifo
+	background=()
+}
+
+teardown() {
+	local pid
+	for pid in "${background[@]}"; do
+		kill "$pid" 2>/dev/null || :
+	done
+	remove_containers
+	no_leftovers
+	no_open_fifos
+}
+
+# containerd holds no FIFO of a container that is gone.
+no_open_fifos() {
+	wait_for 5 no_fifo_in "$CONTAINERD_PID" && return
+	find "/proc/$CONTAINERD_PID/fd" -lname "$CONTAINERD_DIR/state/*/log" -printf 'FIFO %l\n'
+	return 1
+}
+
+no_fifo_in() {
+	[ -z "$(find "/proc/$1/fd" -lname "$CONTAINERD_DIR/state/*/log" 2>/dev/null)" ]
+}
+
+# containerd again, after stop_containerd; later tests have to know its pid.
+restart_containerd() {
+	start_containerd "$CONTAINERD_DIR"
+	keep
+}
+
+# ctr run [OPTION]... IMAGE ID [COMMAND]..., the options given first: limit 60 s.
+ctr_run() {
+	timeout -k 5 60 ctr run --runtime "$RUNTIME" --fifo-dir "$FIFOS" "$@"
+}
+
+task() {
+	timeout -k 5 30 ctr tasks "$@"
+}
+
+# Status of a task, as ctr says it; empty if there is none.
+task_status() {
+	task ls | awk -v id="$1" '$1 == id { print $3 }'
+}
+
+is_status() {
+	[ "$(task_status "$1")" = "$2" ]
+}
+
+# Deletes a stopped task, which must have ended with this code. (ctr only prints it.)
+deleted_with() {
+	local id=$1 code=$2 text
+	soon is_status "$id" STOPPED
+	text=$(task delete "$id" 2>&1)
+	if [ "$code" = 0 ]; then
+		[ -z "$text" ]
+	else
+		[[ $text == *"exit code $code\""* ]] || { echo "$text"; return 1; }
+	fi
+}
+
+# Waits for a background job, which must end with this code.
+ended_with() {
+	local status=0
+	wait "$1" || status=$?
+	[ "$status" = "$2" ] || { echo "ended with $status, expected $2"; return 1; }
+}
+
+# Runs a client in the background with a pipe as its stdin, on descriptor 7; its output
+# goes to $T/out. ctr forgets to pass an end of stdin on that comes before it has the
+# task, so tests wait for some output before they close it.
+with_stdin() {
+	mkfifo "$T/in"
+	"$@" <"$T/in" >"$T/out" 2>&1 3>&- &
+	client=$!
+	background+=("$client")
+	exec 7>"$T/in"
+}
+
+# Waits for a condition, 10 s at most.
+soon() {
+	wait_for 10 "$@" || { echo "not in time: $*"; return 1; }
+}
+
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# Starts a container that waits in the background, with the given command line.
+detached() {
+	local id=$1
+	shift
+	ctr_run -d "$IMAGE" "$id" "$@"
+}
+
+# Makes /go in the container's root, which its command waits for.
+go() {
+	touch "/proc/$(task_pid "$1")/root/go"
+}
+
+# Collects events into $T/events from now on.
+record_events() {
+	timeout 120 ctr events >"$T/events" 3>&- &
+	background+=($!)
+	# It is there when it sees an event: an image that is tagged makes one.
+	soon events_flow
+}
+
+events_flow() {
+	ctr images tag --force "$IMAGE" brass.test/probe:latest >/dev/null
+	[ -s "$T/events" ]
+}
+
+# The topics of the events that concern a container, one a line.
+topics_of() {
+	sed -n "s|.* \(/tasks/[a-z-]*\) {.*\"container_id\":\"$1\".*|\1|p" "$T/events"
+}

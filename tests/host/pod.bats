@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Several containers: in one shim, and many at once.
+
+load helper
+
+in_pod() {
+	local id=$1
+	shift
+	ctr_run -d --annotation io.kubernetes.cri.sandbox-id=pod "$IMAGE" "$id" "$@"
+}
+
+@test "two containers of a pod share a shim, and do not share anything else" {
+	local shim
+	in_pod pod sleep 1000
+	in_pod c1 sh -c 'while [ ! -e /go ]; do sleep 0.05; done; exit 8'
+	shim=$(shim_pid pod)
+	[ "$(shim_pid c1)" = "$shim" ]
+	[ "$(ls -d "$CONTAINERD_DIR"/state/io.containerd.runtime.v2.task/*/*/address | wc -l)" = 2 ]
+	go c1
+	deleted_with c1 8
+	is_status pod RUNNING
+	in_pod c2 sleep 1000
+	[ "$(shim_pid c2)" = "$shim" ]
+	task kill -s KILL pod
+	deleted_with pod 137
+	is_status c2 RUNNING
+	run task exec --exec-id e1 c2 echo alive
+	[ "$output" = alive ]
+	task kill -s KILL c2
+	deleted_with c2 137
+	soon gone "$shim"
+}
+
+@test "containers without the annotation have a shim each" {
+	detached c1 sleep 1000
+	detached c2 sleep 1000
+	[ "$(shim_pid c1)" != "$(shim_pid c2)" ]
+}
+
+@test "a pod survives a restart of containerd" {
+	local shim
+	in_pod pod sleep 1000
+	in_pod c1 sleep 1000
+	shim=$(shim_pid pod)
+	stop_containerd KILL
+	restart_containerd
+	is_status pod RUNNING
+	is_status c1 RUNNING
+	[ "$(shim_pid c1)" = "$shim" ]
+	in_pod c2 sleep 1000
+	[ "$(shim_pid c2)" = "$shim" ]
+}
+
+@test "the shim of a pod is killed: all its containers are cleaned up" {
+	local a b
+	in_pod pod sleep 1000
+	in_pod c1 sleep 1000
+	a=$(task_pid pod) b=$(task_pid c1)
+	kill -KILL "$(shim_pid pod)"
+	soon eval '[ -z "$(task ls -q)" ]'
+	soon gone "$a"
+	soon gone "$b"
+}
+
+@test "a failed create in a pod leaves no pipe in its shim (CRI's leak test)" {
+	local shim
+	ctr_run -d --null-io --annotation io.kubernetes.cri.sandbox-id=pod "$IMAGE" pod sleep 1000
+	shim=$(shim_pid pod)
+	run in_pod c1 no-such-program
+	[ "$status" != 0 ]
+	[ "$(find "/proc/$shim/fd" -lname 'pipe:*' | wc -l)" = 0 ]
+}
+
+@test "twenty containers at once, each with its own output and code" {
+	local i pids=()
+	for i in {1..20}; do
+		ctr_run --rm "$IMAGE" "c$i" sh -c "seq $i 20000; exit $i" >"$T/out$i" 3>&- &
+		pids+=($!)
+	done
+	for i in {1..20}; do
+		ended_with "${pids[i - 1]}" "$i"
+		seq "$i" 20000 | cmp - "$T/out$i"
+	done
+}
