@@ -162,6 +162,41 @@ static inline int rig_count_fds(void)
 	return n;
 }
 
+/* A sanitizer's or valgrind's own memory would be limited too. */
+static inline bool rig_memory_can_be_limited(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+#if defined(__SANITIZE_ADDRESS__)
+	return false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+	return false;
+#endif
+#endif
+	return !preload || !strstr(preload, "vgpreload");
+}
+
+/* The address space in use, which RLIMIT_AS counts. */
+static inline size_t rig_mapped_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	if (!f || fscanf(f, "%lu", &pages) != 1)
+		abort();
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Valgrind's accept(2) takes a connection before it says that there are too many. */
+static inline bool rig_under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 /* A new connection: the server's end is adopted, ours returned. */
 static inline int rig_connect(struct rig *rig)
 {
@@ -289,8 +324,7 @@ static inline void put_frame(struct bytes *b, uint32_t stream, unsigned type,
 static inline void drop(struct bytes *b)
 {
 	free(b->data);
-	b->data = NULL;
-	b->len = 0;
+	*b = (struct bytes){ 0 };
 }
 
 /* A request's envelope; the message is a KeyValue, made of @key and @value. */

@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-#include "ttrpc/frame.h"
-#include "ttrpc/ttrpc.h"
+#include "tests/fuzz/rig.h"
 
 #define HELLO "\0\0\0\5\0\0\0\1\1\0hello"
 #define EMPTY "\0\0\0\0\0\0\0\3\1\2"
@@ -231,17 +230,6 @@ static void oversize_is_skipped(void **state)
 	assert_string_equal(s.text, "4294967295/1/1/0/90 5/1/1/0/0 hello");
 }
 
-static size_t mapped_bytes(void)
-{
-	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long pages = 0;
-
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%lu", &pages), 1);
-	fclose(f);
-	return pages * 4096;
-}
-
 static void lack_of_memory_skips_one_frame(void **state)
 {
 	static uint8_t bytes[FRAME_HEADER + TTRPC_MAX_PAYLOAD] = "\0\x40\0\0\0\0\0\7\1\0";
@@ -251,12 +239,12 @@ static void lack_of_memory_skips_one_frame(void **state)
 	size_t pos, n;
 
 	(void)state;
-	if (getenv("NO_RLIMIT_AS"))
+	if (!rig_memory_can_be_limited())
 		skip();
 	malloc_trim(0);
 	getrlimit(RLIMIT_AS, &old);
 	tight = old;
-	tight.rlim_cur = mapped_bytes() + (512 << 10);
+	tight.rlim_cur = rig_mapped_bytes() + (512 << 10);
 	setrlimit(RLIMIT_AS, &tight);
 	for (pos = 0; pos < sizeof(bytes); pos += n) {
 		n = sizeof(bytes) - pos < 8192 ? sizeof(bytes) - pos : 8192;
@@ -265,22 +253,6 @@ static void lack_of_memory_skips_one_frame(void **state)
 	setrlimit(RLIMIT_AS, &old);
 	feed(&r, HELLO, sizeof(HELLO) - 1, &s);
 	assert_string_equal(s.text, "4194304/7/1/0/12 5/1/1/0/0 hello");
-}
-
-/* A sanitizer's or valgrind's own memory would be limited too. */
-static void know_the_tools(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-#if defined(__SANITIZE_ADDRESS__)
-	setenv("NO_RLIMIT_AS", "1", 1);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-	setenv("NO_RLIMIT_AS", "1", 1);
-#endif
-#endif
-	if (preload && strstr(preload, "vgpreload"))
-		setenv("NO_RLIMIT_AS", "1", 1);
 }
 
 int main(void)
@@ -297,6 +269,5 @@ int main(void)
 		cmocka_unit_test(lack_of_memory_skips_one_frame),
 	};
 
-	know_the_tools();
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }
