@@ -35,6 +35,7 @@ extern const struct scenario life_scenarios[], states_scenarios[], kill_scenario
 struct known {
 	const char *scenario, *label, *stock, *ours;
 	const char *why;
+	bool races; /* it depends on who is faster: need not occur */
 };
 extern const struct known known[];
 extern const size_t n_known;
@@ -121,6 +122,7 @@ void do_pause(const char *id);
 void do_resume(const char *id);
 void do_update(const char *id, const char *json);
 void do_resize(const char *id, const char *exec, unsigned width, unsigned height);
+void do_checkpoint(const char *id);
 void do_stats(const char *id);
 void do_connect(const char *id);
 void do_shutdown(void);

@@ -86,7 +86,10 @@ static const char *processes(int signal)
 
 		if (pid <= 1 || !is_alive(pid))
 			continue;
-		list[n++] = proc_status(pid, "Name");
+		list[n] = proc_status(pid, "Name");
+		if (!list[n])
+			continue;
+		n++;
 		if (signal)
 			kill(pid, signal);
 	}

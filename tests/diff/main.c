@@ -204,7 +204,7 @@ static void all_known_occur(void **state)
 
 		for (size_t k = 0; k + 1 < n_tests && !ran; k++)
 			ran = !fnmatch(known[i].scenario, tests[k].name, 0);
-		if (!ran || known_used[i])
+		if (!ran || known_used[i] || known[i].races)
 			continue;
 		print_error("no such difference any more: %s: %s\n  stock: %s\n  ours:  %s\n",
 			    known[i].scenario, known[i].label, known[i].stock, known[i].ours);

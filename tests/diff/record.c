@@ -52,6 +52,8 @@ const char *pid_name(int64_t pid)
 
 	if (pid == 0)
 		return "0";
+	if (pid == UINT32_MAX)
+		return "-1";
 	for (i = 0; i < rec.n_pids && rec.pids[i] != pid; i++)
 		;
 	if (i == rec.n_pids && i < MAX_NAMES)

@@ -284,6 +284,15 @@ void do_resize(const char *id, const char *exec, unsigned width, unsigned height
 	told(ask("ResizePty", &q), "ResizePty %s", who(id, exec));
 }
 
+void do_checkpoint(const char *id)
+{
+	Task__CheckpointTaskRequest q = TASK__CHECKPOINT_TASK_REQUEST__INIT;
+
+	q.id = STR(id);
+	q.path = in_dir("checkpoint");
+	told(ask("Checkpoint", &q), "Checkpoint %s", id);
+}
+
 void do_connect(const char *id)
 {
 	const Task__ConnectResponse *c = ok(ask_connect(id));
@@ -392,4 +401,12 @@ void crash(void)
 	kill(e2e.server, SIGKILL);
 	server_gone();
 	after_the_end();
+}
+
+void do_stats(const char *id)
+{
+	Task__StatsRequest q = TASK__STATS_REQUEST__INIT;
+
+	q.id = STR(id);
+	told(ask("Stats", &q), "Stats %s", id);
 }
