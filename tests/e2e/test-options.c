@@ -86,7 +86,7 @@ static struct answer *create_with(const struct bundle *b, Google__Protobuf__Any 
 
 	q.id = text("%s", b->id);
 	q.bundle = text("%s", b->dir);
-	q.stdout = text("%s", out);
+	q.stdout = q.stderr = text("%s", out);
 	q.options = any;
 	return ask("Create", &q);
 }
@@ -182,7 +182,8 @@ static void lives_at(struct where w, const struct bundle *b, Google__Protobuf__A
 	check_file(w, b, "runtime", x->runtime_file);
 	check_owner(w, pid, x);
 	start(b->id, NULL);
-	ok(ask_exec(b->id, "e1", "exec sleep 1000", &(struct stdio){ .out = exec_out }));
+	ok(ask_exec(b->id, "e1", "exec sleep 1000",
+		    &(struct stdio){ .out = exec_out, .err = exec_out }));
 	check_owner(w, start(b->id, "e1"), x);
 	kill_task(b->id, "e1", SIGKILL);
 	wait_exit(b->id, "e1");

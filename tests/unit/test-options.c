@@ -43,6 +43,33 @@ static void test_load(void **state)
 	temp_remove("options.json");
 }
 
+/* To the letter as the stock shim of containerd 1.6.20 wrote it. */
+static void test_load_stock(void **state)
+{
+	struct spec_options o = SPEC_OPTIONS_INIT;
+	struct spec_error e = { "" };
+
+	(void)state;
+	assert_int_equal(
+		load("{\"no_pivot_root\":true,\"no_new_keyring\":true,\"shim_cgroup\":"
+		     "\"/s\\u003c\\u0026\\u003e\\\"\\\\ \xc3\xa9\\u2028\x7f\\u001f\\n\","
+		     "\"io_uid\":1000,\"io_gid\":4294967295,\"binary_name\":\"my-runc\","
+		     "\"root\":\"/run/e2e/root\\u003c\\u0026\\u003e'\",\"criu_path\":\"/c\","
+		     "\"systemd_cgroup\":true,\"criu_image_path\":\"/i\","
+		     "\"criu_work_path\":\"/w\"}",
+		     &o, &e),
+		0);
+	assert_string_equal(o.shim_cgroup, "/s<&>\"\\ \xc3\xa9\xe2\x80\xa8\x7f\x1f\n");
+	assert_string_equal(o.root, "/run/e2e/root<&>'");
+	assert_string_equal(o.binary_name, "my-runc");
+	assert_int_equal(o.io_gid, UINT32_MAX);
+	assert_true(o.systemd_cgroup);
+	assert_string_equal(o.criu_work_path, "/w");
+	assert_int_equal(o.task_api_version, 0);
+	spec_options_release(&o);
+	temp_remove("options.json");
+}
+
 static void test_load_little(void **state)
 {
 	static const char *const texts[] = {
@@ -205,10 +232,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_load),	  cmocka_unit_test(test_load_little),
-		cmocka_unit_test(test_wrong),	  cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_write),	  cmocka_unit_test(test_write_and_load),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_load),	       cmocka_unit_test(test_load_little),
+		cmocka_unit_test(test_load_stock),     cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_missing),	       cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_and_load), cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
