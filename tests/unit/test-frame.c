@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames out of bytes: the same whatever the pieces, and no memory for what did not come. */
+/* Frames out of bytes: the same however they are cut, no memory for what did not come. */
 #include <errno.h>
 #include <malloc.h>
 #include <setjmp.h>

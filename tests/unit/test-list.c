@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The intrusive list: what its users lean on, above all that removal is safe at any time. */
+/* The intrusive list: what its users lean on, above all removal at any time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
