@@ -87,6 +87,7 @@ int command_exec(struct command *c, const char *what, const struct spawn *s, boo
 	pid_t pid;
 	int r = spawn_exec(s, &pid);
 
+	c->call = false;
 	return r < 0 ? r : watch_it(c, what, pid, birth, timeout_s);
 }
 
@@ -100,6 +101,7 @@ int command_call(struct command *c, const char *what, int (*fn)(void *arg), void
 	c->out_fd = memfd_open("output");
 	if (c->out_fd < 0)
 		return c->out_fd;
+	c->call = true;
 	r = spawn_call(fn, arg, c->out_fd, &pid);
 	return r < 0 ? r : watch_it(c, what, pid, false, timeout_s);
 }
@@ -167,6 +169,11 @@ void command_describe(const struct command *c, struct err *e)
 		n = memfd_read(c->out_fd, output, sizeof(output));
 	while (n > 0 && (output[n - 1] == '\n' || output[n - 1] == ' '))
 		output[--n] = 0;
+	/* A function of ours that says what is wrong has said all. */
+	if (n > 0 && c->call && !c->timed_out && !c->killed && !c->child.signal) {
+		err_set(e, TTRPC_UNKNOWN, "%s", output);
+		return;
+	}
 	if (n > 0)
 		snprintf(e->text + strlen(e->text), sizeof(e->text) - strlen(e->text), ": %s",
 			 output);

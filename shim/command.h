@@ -19,6 +19,7 @@ struct command {
 	int out_fd;       /* stdout and stderr, unless they are the container's; -1 */
 	int log_fd;       /* the runtime's --log; -1 */
 	bool birth;       /* may leave us a process: see reap.h */
+	bool call;        /* of command_call() */
 	bool timed_out;
 	bool killed;      /* by command_kill() */
 	bool lost;        /* did not even die of SIGKILL */
@@ -53,5 +54,8 @@ bool command_is_running(const struct command *c);
 /* It ended by itself with exit code 0. */
 bool command_succeeded(const struct command *c);
 
-/* "WHAT did not terminate successfully: exit status 1: OUTPUT", or how else it ended. */
+/*
+ * "WHAT did not terminate successfully: exit status 1: OUTPUT", or how else it
+ * ended. Of command_call()'s function that ended by itself: just what it said.
+ */
 void command_describe(const struct command *c, struct err *e);

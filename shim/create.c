@@ -257,6 +257,9 @@ static void on_mounted(struct command *cmd)
 	if (!command_succeeded(cmd)) {
 		command_describe(cmd, &op->err);
 		err_prefix(&op->err, "failed to mount rootfs component");
+		/* It has undone its own mounts; what was there before is not ours. */
+		if (!cmd->timed_out && !cmd->killed && cmd->child.status == MOUNT_FAILED)
+			creation_of(op)->mount_tried = false;
 		undo(op);
 		return;
 	}
@@ -382,7 +385,7 @@ void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request
 		return;
 	}
 	c->options = r->options;
-	c->init.starting = true; /* until containerd has been told of the creation */
+	c->init.in_transition = true; /* until containerd has been told of the creation */
 	op = op_new(sizeof(*cr), &c->init, call, begin);
 	if (!op) {
 		container_free(c);

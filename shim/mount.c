@@ -1,316 +1,297 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mounting and unmounting, in a child of the shim that does nothing else: it
- * may sleep, change its directory and use stdio. See mount.h.
+ * Mounting a rootfs, entry by entry, in the steps of contract 6.2; in a child of
+ * the shim that does nothing else. See mount.h. What the entries ask for beside
+ * mount(2) is in mount-*.c.
  */
 #include "shim/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
+#include <sys/statfs.h>
 
+#include "shim/compat.h"
 #include "shim/err.h"
+#include "shim/mount-internal.h"
 #include "shim/util.h"
 
-#define UNMOUNT_TRIES 50
-#define UNMOUNT_PAUSE_NS 50000000L
+#define BIND_RO (MS_BIND | MS_RDONLY)
+/* Room that an overlay's options leave below the page that the kernel takes. */
+#define PAGE_SPARE 512
+/* Of the data: a whole page would leave no room in an error for what was wrong. */
+#define SHOWN_DATA 360
 
-struct word {
-	const char *name;
-	bool clear;
-	unsigned long flag;
+/* One entry on its way. */
+struct entry {
+	const struct mount_plan *plan;
+	const struct mount *mount;
+	struct mount_options options;
+	char *data; /* NULL: none */
+	const char *source; /* the entry's, or its loop device */
+	char device[32];
+	int loop; /* -1: none */
+	int place; /* what is mounted on */
+	char target[PATH_MAX]; /* its path */
+	char *layers_dir, *layers; /* see overlay_compact() */
+	bool mounted;
 };
 
-static const struct word words[] = {
-	{ "async", true, MS_SYNCHRONOUS }, { "atime", true, MS_NOATIME },
-	{ "bind", false, MS_BIND }, { "dev", true, MS_NODEV },
-	{ "diratime", true, MS_NODIRATIME }, { "dirsync", false, MS_DIRSYNC },
-	{ "exec", true, MS_NOEXEC }, { "mand", false, MS_MANDLOCK },
-	{ "noatime", false, MS_NOATIME }, { "nodev", false, MS_NODEV },
-	{ "nodiratime", false, MS_NODIRATIME }, { "noexec", false, MS_NOEXEC },
-	{ "nomand", true, MS_MANDLOCK }, { "norelatime", true, MS_RELATIME },
-	{ "nostrictatime", true, MS_STRICTATIME }, { "nosuid", false, MS_NOSUID },
-	{ "rbind", false, MS_BIND | MS_REC }, { "relatime", false, MS_RELATIME },
-	{ "remount", false, MS_REMOUNT }, { "ro", false, MS_RDONLY },
-	{ "rw", true, MS_RDONLY }, { "strictatime", false, MS_STRICTATIME },
-	{ "suid", true, MS_NOSUID }, { "sync", false, MS_SYNCHRONOUS },
-};
-
-static int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int fail(const char *format, ...)
+static void entry_release(struct entry *e)
 {
-	va_list ap;
-
-	va_start(ap, format);
-	vdprintf(2, format, ap);
-	va_end(ap);
-	return 1;
+	mount_options_release(&e->options);
+	free(e->data);
+	free(e->layers_dir);
+	free(e->layers);
+	closep(&e->loop);
+	closep(&e->place);
 }
 
-static const struct word *find_word(const char *option)
+/* As Go's %q, for what occurs here: what is quoted must not end the quotes. */
+static void quote(char *out, size_t size, const char *s)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcmp(words[i].name, option) == 0)
-			return &words[i];
-	return NULL;
-}
+	size_t n = 0;
 
-/* Appends an option to the comma-separated data. */
-static bool add_data(char **data, const char *option)
-{
-	char *more = *data ? str_printf("%s,%s", *data, option) : strdup(option);
-
-	free(*data);
-	*data = more;
-	return more != NULL;
-}
-
-static int parse_options(const struct mount *m, unsigned long *flags, char **data)
-{
-	for (size_t i = 0; i < m->n_options; i++) {
-		const char *option = m->options[i];
-		const struct word *w = find_word(option);
-
-		if (w)
-			*flags = w->clear ? *flags & ~w->flag : *flags | w->flag;
-		else if (strncmp(option, "X-containerd.", 13) == 0)
-			return fail("internal mount option \"%s\" was not consumed by the mount "
-				    "manager", option);
-		else if (strcmp(option, "loop") == 0 || strncmp(option, "uidmap=", 7) == 0 ||
-			 strncmp(option, "gidmap=", 7) == 0)
-			return fail("mount option \"%s\" is not supported", option);
-		else if (!add_data(data, option))
-			return fail("out of memory");
+	for (; *s && n + 5 < size; s++) {
+		if (*s == '"' || *s == '\\')
+			out[n++] = '\\';
+		out[n++] = *s;
 	}
-	return 0;
+	n += (size_t)snprintf(out + n, size - n, "%s", *s ? "..." : "");
+	out[n] = 0;
 }
 
-/* The length of the common directory of all colon-separated paths, with its slash. */
-static size_t common_directory(const char *dirs, size_t len)
+static int fail_mount(const struct entry *e, int error)
 {
-	const char *end = dirs + len;
-	size_t common = strcspn(dirs, ":");
+	char source[160], target[300], data[SHOWN_DATA];
 
-	for (const char *p = dirs; p < end;) {
-		size_t n = 0;
-
-		while (n < common && p + n < end && p[n] != ':' && p[n] == dirs[n])
-			n++;
-		common = n;
-		p += strcspn(p, ":,") + 1;
-	}
-	while (common > 0 && dirs[common - 1] != '/')
-		common--;
-	return common;
+	quote(source, sizeof(source), e->source);
+	quote(target, sizeof(target), e->target);
+	quote(data, sizeof(data), e->data ? e->data : "");
+	return mount_fail("mount source: \"%s\", target: \"%s\", fstype: %.64s, flags: %lu, "
+			  "data: \"%s\", err: %s", source, target, e->mount->type,
+			  e->options.flags, data, err_strerror(error));
 }
 
-/*
- * An overlay of many layers has options of more than a page, which the kernel
- * cuts off: lowerdir becomes relative to the directory that all layers share.
- * That is why this runs in a child: the directory of the shim stays.
- */
-static int compact_overlay(char **data)
+/* Opens the place again: what is mounted on it now. */
+static int find_place(const struct entry *e)
 {
-	_cleanup_free_ char *old = *data, *dir = NULL;
-	char *lower = strstr(old, "lowerdir="), *out;
-	size_t len, common;
-
-	*data = NULL;
-	while (lower && lower != old && lower[-1] != ',')
-		lower = strstr(lower + 1, "lowerdir=");
-	if (!lower) {
-		*data = TAKE(old);
-		return 0;
-	}
-	lower += strlen("lowerdir=");
-	len = strcspn(lower, ",");
-	common = common_directory(lower, len);
-	if (common <= 1 || !memchr(lower, ':', len)) {
-		*data = TAKE(old);
-		return 0;
-	}
-	dir = strndup(lower, common);
-	*data = out = malloc(strlen(old) + 1);
-	if (!dir || !out)
-		return fail("out of memory");
-	if (chdir(dir) < 0)
-		return fail("chdir %s: %s", dir, err_strerror(errno));
-	memcpy(out, old, (size_t)(lower - old));
-	out += lower - old;
-	for (const char *p = lower, *end = lower + len; p < end;) {
-		size_t n = strcspn(p, ":,");
-
-		memcpy(out, p + common, n - common);
-		out += n - common;
-		p += n;
-		if (p < end)
-			*out++ = *p++;
-	}
-	memcpy(out, lower + len, strlen(lower + len) + 1);
-	return 0;
-}
-
-static int mount_at(const struct mount *m, const char *target)
-{
-	_cleanup_free_ char *data = NULL;
-	unsigned long flags = 0;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int r;
-
-	r = parse_options(m, &flags, &data);
-	if (r == 0 && data && strcmp(m->type, "overlay") == 0 && strlen(data) >= page - 512)
-		r = compact_overlay(&data);
-	if (r)
-		return r;
-	if (data && strlen(data) >= page)
-		return fail("mount options is too long");
-	/* A remount without data only sets the flags, below. */
-	if ((!(flags & MS_REMOUNT) || data) &&
-	    mount(m->source, target, m->type, flags, data) < 0)
-		return fail("mount source: \"%s\", target: \"%s\", fstype: %s, flags: %lu, "
-			    "data: \"%s\", err: %s", m->source, target, m->type, flags,
-			    data ? data : "", err_strerror(errno));
-	/* A bind mount takes no flags: read-only needs a second call (mount(2)). */
-	if ((flags & (MS_BIND | MS_RDONLY)) == (MS_BIND | MS_RDONLY) &&
-	    mount("", target, "", flags | MS_REMOUNT, NULL) < 0)
-		return fail("remount %s read-only: %s", target, err_strerror(errno));
-	return 0;
-}
-
-/*
- * The place of a target below the rootfs, where symbolic links made by an image
- * must not lead out: the kernel resolves it with the rootfs as root, and the
- * descriptor stands for what it found.
- */
-static int open_target(const char *rootfs, const char *target)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	_cleanup_close_ int root = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd;
+	_cleanup_close_ int root = open(e->plan->rootfs, O_PATH | O_CLOEXEC);
 
 	if (root < 0)
 		return -errno;
-	fd = (int)syscall(SYS_openat2, root, target, &how, sizeof(how));
-	return fd < 0 ? -errno : fd;
+	return target_open(root, e->mount->target);
 }
 
-static int mount_one(const char *rootfs, const struct mount *m)
+static int open_place(struct entry *e)
 {
-	_cleanup_close_ int fd = -1;
+	char link[64];
+	ssize_t n;
+
+	snprintf(e->target, sizeof(e->target), "%s%s%s", e->plan->rootfs,
+		 *e->mount->target && *e->mount->target != '/' ? "/" : "", e->mount->target);
+	e->place = find_place(e);
+	if (e->place < 0)
+		return fail_mount(e, -e->place);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", e->place);
+	n = readlink(link, e->target, sizeof(e->target) - 1);
+	if (n < 0)
+		return mount_fail("readlink %s: %s", link, err_strerror(errno));
+	e->target[n] = 0;
+	return 0;
+}
+
+static int prepare_data(struct entry *e)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct mount_options *o = &e->options;
+
+	if (strcmp(e->mount->type, "overlay") == 0 &&
+	    mount_options_size(o) >= page - PAGE_SPARE &&
+	    overlay_compact(o, &e->layers_dir, &e->layers) < 0)
+		return mount_fail("out of memory");
+	if (o->n_data == 0)
+		return 0;
+	e->data = mount_options_join(o);
+	if (!e->data)
+		return mount_fail("out of memory");
+	return strlen(e->data) >= page ? mount_fail("mount options is too long") : 0;
+}
+
+static int attach_loop(struct entry *e)
+{
+	if (!e->options.loop)
+		return 0;
+	e->loop = loop_attach(e->source, &e->options, e->device);
+	e->source = e->device;
+	return e->loop < 0 ? -e->loop : 0;
+}
+
+/* --------------------------------------------------------------- mount */
+
+/*
+ * mount(2) on @path, from the directory that the layers of an overlay are in.
+ * That is why this needs a process of its own: the directory of the shim stays.
+ */
+static int call_mount(struct entry *e, const char *path)
+{
+	_cleanup_close_ int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (cwd < 0 || (e->layers_dir && chdir(e->layers_dir) < 0))
+		return mount_fail("chdir %s: %s", e->layers_dir ? e->layers_dir : ".",
+				  err_strerror(errno));
+	r = mount(e->source, path, e->mount->type, e->options.flags, e->data) < 0 ? errno : 0;
+	if (fchdir(cwd) < 0 && !r)
+		return mount_fail("chdir: %s", err_strerror(errno));
+	return r ? fail_mount(e, r) : 0;
+}
+
+static bool in_user_namespace(void)
+{
+	_cleanup_free_ char *map = NULL;
+	unsigned inside, outside, n;
+	size_t len;
+
+	if (file_read("/proc/self/uid_map", 65536, &map, &len) < 0)
+		return false;
+	return sscanf(map, "%u %u %u", &inside, &outside, &n) != 3 || inside || outside ||
+	       n != UINT_MAX;
+}
+
+/* Flags that the kernel does not let a user namespace take away, so they must be kept. */
+static unsigned long locked_flags(const char *path)
+{
+	static const struct {
+		__fsword_t has; /* ST_…, of which not all are in glibc's headers */
+		unsigned long flag;
+	} flags[] = {
+		{ 1, MS_RDONLY }, { 2, MS_NOSUID }, { 4, MS_NODEV }, { 8, MS_NOEXEC },
+		{ 1024, MS_NOATIME }, { 2048, MS_NODIRATIME }, { 4096, MS_RELATIME },
+	};
+	unsigned long found = 0;
+	struct statfs st;
+
+	if (!in_user_namespace() || statfs(path, &st) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if (st.f_flags & flags[i].has)
+			found |= flags[i].flag;
+	return found;
+}
+
+/* A bind mount takes no flags: read-only needs a second call (mount(2)). */
+static int make_read_only(struct entry *e)
+{
+	_cleanup_close_ int fd = find_place(e);
 	char path[64];
 
-	if (!str_is_set(m->target) || strcmp(m->target, "/") == 0)
-		return mount_at(m, rootfs);
-	fd = open_target(rootfs, m->target);
-	if (fd < 0)
-		return fail("mount target \"%s\" in %s: %s", m->target, rootfs,
-			    err_strerror(-fd));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return mount_at(m, path);
+	if (fd < 0)
+		return fail_mount(e, -fd);
+	e->options.flags |= MS_REMOUNT | locked_flags(path);
+	if (mount("", path, "", e->options.flags, NULL) < 0)
+		return mount_fail("remount %s read-only: %s", e->target, err_strerror(errno));
+	return 0;
+}
+
+static int mount_plain(struct entry *e)
+{
+	unsigned long flags = e->options.flags;
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", e->place);
+	/* A remount without data only sets the flags, and only those of a bind mount. */
+	if (!(flags & MS_REMOUNT) || e->data) {
+		r = call_mount(e, path);
+		if (r)
+			return r;
+		e->mounted = !(flags & MS_REMOUNT);
+	}
+	return (flags & BIND_RO) == BIND_RO ? make_read_only(e) : 0;
+}
+
+static int mount_on_rootfs(void *arg)
+{
+	struct entry *e = arg;
+
+	return call_mount(e, e->plan->rootfs);
+}
+
+static int mount_idmapped(struct entry *e)
+{
+	const struct mount_options *o = &e->options;
+	_cleanup_close_ int userns = userns_open(o->uidmap, o->gidmap), tree = -1;
+	int r;
+
+	if (userns < 0)
+		return MOUNT_FAILED;
+	if (o->flags & MS_BIND)
+		tree = idmap_clone(e->source, o, userns);
+	else
+		tree = idmap_apart(e->plan->rootfs, o, strcmp(e->mount->type, "overlay") == 0,
+				   userns, mount_on_rootfs, e);
+	if (tree < 0)
+		return MOUNT_FAILED;
+	r = sys_attach_mount(tree, e->place);
+	e->mounted = r == 0;
+	return r < 0 ? fail_mount(e, -r) : 0;
+}
+
+/*
+ * Mounts one entry. Also if it fails: *@target is where it has mounted something,
+ * malloc()ed, or NULL.
+ */
+static int mount_entry(const struct mount_plan *plan, const struct mount *m, char **target)
+{
+	struct entry e = { .plan = plan, .mount = m, .source = m->source, .loop = -1,
+			   .place = -1 };
+	int r;
+
+	if (fuse_helper(m->type)) {
+		r = open_place(&e);
+		if (r == 0)
+			r = fuse_mount(m, e.target);
+		e.mounted = r == 0;
+	} else {
+		r = mount_options_parse(m, &e.options);
+		if (r == 0)
+			r = prepare_data(&e);
+		if (r == 0)
+			r = open_place(&e);
+		if (r == 0)
+			r = attach_loop(&e);
+		if (r == 0)
+			r = e.options.uidmap ? mount_idmapped(&e) : mount_plain(&e);
+	}
+	*target = e.mounted ? strdup(e.target) : NULL;
+	if (e.mounted && !*target)
+		r = mount_fail("out of memory");
+	entry_release(&e);
+	return r;
 }
 
 int mount_all(void *arg)
 {
 	const struct mount_plan *plan = arg;
+	char **targets = calloc(plan->n + 1, sizeof(*targets));
+	size_t n = 0;
+	int r = targets ? 0 : mount_fail("out of memory");
 
-	for (size_t i = 0; i < plan->n; i++) {
-		if (mount_one(plan->rootfs, &plan->mounts[i])) {
-			mount_undo((void *)plan->rootfs);
-			return 1;
-		}
+	while (r == 0 && n < plan->n) {
+		r = mount_entry(plan, &plan->mounts[n], &targets[n]);
+		n++;
 	}
-	return 0;
-}
-
-/* ------------------------------------------------------------ unmount */
-
-static int unmount(const char *path)
-{
-	const struct timespec pause = { .tv_nsec = UNMOUNT_PAUSE_NS };
-
-	for (int i = 0; i < UNMOUNT_TRIES; i++) {
-		if (umount2(path, UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
-			break;
-		nanosleep(&pause, NULL);
+	while (n > 0) {
+		n--;
+		if (r && targets[n] && unmount_last(targets[n]))
+			r = MOUNT_LEFT;
+		free(targets[n]);
 	}
-	return fail("unmount %s: %s", path, err_strerror(errno));
-}
-
-/* mountinfo writes space, tab, newline and backslash as three octal digits. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = 0;
-}
-
-struct points {
-	char **v;
-	size_t n;
-};
-
-static int read_points(const char *top, struct points *p)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	size_t size = 0, len = strlen(top);
-	char *line = NULL;
-
-	if (!f)
-		return fail("open /proc/self/mountinfo: %s", err_strerror(errno));
-	while (getline(&line, &size, f) > 0) {
-		char *s = line, *point = NULL, **more;
-
-		for (int i = 0; i < 5 && s; i++)
-			point = strsep(&s, " ");
-		if (!s)
-			continue;
-		unescape(point);
-		if (strncmp(point, top, len) || (point[len] && point[len] != '/'))
-			continue;
-		more = realloc(p->v, (p->n + 1) * sizeof(*more));
-		if (!more)
-			return fail("out of memory");
-		p->v = more;
-		p->v[p->n] = strdup(point);
-		if (!p->v[p->n++])
-			return fail("out of memory");
-	}
-	free(line);
-	fclose(f);
-	return 0;
-}
-
-int mount_undo(void *arg)
-{
-	char top[PATH_MAX];
-	struct points p = { 0 };
-	int r;
-
-	/* As the kernel writes it: no symbolic links. The child exits: nothing is freed. */
-	if (!realpath(arg, top))
-		return errno == ENOENT ? 0 : fail("%s: %s", (char *)arg, err_strerror(errno));
-	r = read_points(top, &p);
-	/* Later lines are mounted over or below earlier ones. */
-	while (r == 0 && p.n > 0)
-		r = unmount(p.v[--p.n]);
+	free(targets);
 	return r;
 }

@@ -22,8 +22,18 @@ struct mount_plan {
 	size_t n;
 };
 
-/* Mounts all of a struct mount_plan, or, having undone what it did, nothing. */
+/* Exit statuses, beside 0. */
+enum {
+	MOUNT_FAILED = 1, /* mount_all() has undone what it had mounted, and nothing else */
+	MOUNT_LEFT,       /* it could not */
+};
+
+/* Mounts all of a struct mount_plan in order, or nothing. */
 int mount_all(void *plan);
 
-/* Unmounts whatever is mounted on or below a path, deepest first. Nothing there is fine. */
+/*
+ * Unmounts whatever is mounted on or below a path, deepest first. Nothing there,
+ * or no such path, is fine. What is busy is tried for 2.5 s after the last
+ * success (contract 6.3); nothing is detached lazily.
+ */
 int mount_undo(void *path);
