@@ -51,7 +51,7 @@ static int parse_decimal(char *s, double *out)
 	size_t decimals = point ? strlen(point + 1) : 0;
 	uint64_t digits;
 
-	if (decimals >= ARRAY_SIZE(power) || (point && decimals == 0))
+	if (decimals >= ARRAY_SIZE(power) || (point && (point == s || decimals == 0)))
 		return -EINVAL;
 	if (point)
 		memmove(point, point + 1, decimals + 1);
