@@ -300,6 +300,6 @@ static void on_opened(struct io *io, struct err *failure)
 
 void checkpoint_restore(struct op *op)
 {
-	op->process->starting = true;
+	op->process->in_transition = true;
 	process_open_io(op->process, on_opened);
 }

@@ -26,6 +26,13 @@ static int run(struct op *op, const char *verb, void (*done)(struct command *))
 	return runtime_run(op_command(op, done), c, &call, c->shim->limits.runtime_s, &op->err);
 }
 
+/* A Pause or Resume that failed: the state is as before, but for an exit. */
+static void fail(struct op *op)
+{
+	process_settle(op->process, true);
+	op_fail(op);
+}
+
 /* ----------------------------------------------------------------- pause */
 
 static void on_paused(struct command *cmd)
@@ -36,13 +43,12 @@ static void on_paused(struct command *cmd)
 	p->pausing = false;
 	if (!command_succeeded(cmd)) {
 		runtime_failure(cmd, "OCI runtime pause failed", &op->err);
-		op_fail(op);
+		fail(op);
 		return;
 	}
-	/* It may have died meanwhile. */
-	if (p->state == PROC_RUNNING)
-		p->state = PROC_PAUSED;
+	p->state = PROC_PAUSED;
 	event_paused(&p->container->shim->events, p->container);
+	process_settle(p, true);
 	service_reply_empty(op_end(op));
 }
 
@@ -54,11 +60,11 @@ static void begin_pause(struct op *op)
 		op_fail(op);
 		return;
 	}
-	p->pausing = true;
+	p->pausing = p->in_transition = true;
 	if (run(op, "pause", on_paused) < 0) {
 		p->pausing = false;
 		err_prefix(&op->err, "OCI runtime pause failed");
-		op_fail(op);
+		fail(op);
 	}
 }
 
@@ -79,12 +85,12 @@ static void on_resumed(struct command *cmd)
 
 	if (!command_succeeded(cmd)) {
 		runtime_failure(cmd, "OCI runtime resume failed", &op->err);
-		op_fail(op);
+		fail(op);
 		return;
 	}
-	if (p->state == PROC_PAUSED)
-		p->state = PROC_RUNNING;
+	p->state = PROC_RUNNING;
 	event_resumed(&p->container->shim->events, p->container);
+	process_settle(p, true);
 	service_reply_empty(op_end(op));
 }
 
@@ -92,9 +98,12 @@ static void begin_resume(struct op *op)
 {
 	if (state_check(VERB_RESUME, false, op->process->state, &op->err) < 0) {
 		op_fail(op);
-	} else if (run(op, "resume", on_resumed) < 0) {
+		return;
+	}
+	op->process->in_transition = true;
+	if (run(op, "resume", on_resumed) < 0) {
 		err_prefix(&op->err, "OCI runtime resume failed");
-		op_fail(op);
+		fail(op);
 	}
 }
 

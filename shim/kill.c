@@ -85,10 +85,13 @@ static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 
 void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
 {
+	/* Whoever is left of a container may be killed, and there may be nobody. */
+	bool remains = all && process_is_init(p) && p->state == PROC_STOPPED;
 	struct err e = ERR_INIT;
 	struct op *op;
 
-	if (kill_here(p, signo, all, &e)) {
+	if ((!remains && state_check(VERB_KILL, !process_is_init(p), p->state, &e) < 0) ||
+	    kill_here(p, signo, all, &e)) {
 		if (e.code)
 			err_reply(call, &e);
 		else

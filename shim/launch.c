@@ -74,7 +74,7 @@ static void start_init(struct op *op)
 	const char *args[] = { "start", c->id, NULL };
 	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
-	p->starting = true;
+	p->in_transition = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
 			&op->err) < 0) {
 		err_prefix(&op->err, "OCI runtime start failed");
@@ -216,7 +216,7 @@ static void start_exec(struct op *op)
 		op_fail(op);
 		return;
 	}
-	p->starting = true;
+	p->in_transition = true;
 	c->n_live_execs++;
 	if (prepare_exec(op) < 0)
 		fail_exec(op);

@@ -167,7 +167,7 @@ static void hurry(struct process *p)
 {
 	struct op *op = list_first(&p->ops, struct op, link);
 
-	if (p->starting && op)
+	if (p->in_transition && op)
 		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS / 1000);
 }
 
@@ -219,7 +219,7 @@ static void on_exit_seen(struct child *child)
 	p->exited_at = child->exited_at;
 	p->exit_seen = true;
 	/* Start first: containerd expects its event before that of the exit. */
-	if (!p->starting) {
+	if (!p->in_transition) {
 		process_exited(p);
 		return;
 	}
@@ -247,7 +247,7 @@ void process_settle(struct process *p, bool started)
 {
 	struct container *c = p->container;
 
-	p->starting = false;
+	p->in_transition = false;
 	if (p->exit_seen)
 		process_exited(p);
 	else if (!started && !process_is_init(p))
@@ -258,9 +258,11 @@ int process_signal(struct process *p, int signo, struct err *e)
 {
 	int r = child_signal(&p->child, signo);
 
+	if (r == 0)
+		return 0;
 	if (r == -ESRCH)
-		return err_set(e, TTRPC_NOT_FOUND, "process already finished");
-	if (r < 0)
-		return err_sys(e, -r, "unknown error after kill");
-	return 0;
+		err_set(e, TTRPC_NOT_FOUND, "process already finished");
+	else
+		err_sys(e, -r, "unknown error after kill");
+	return process_is_init(p) ? -e->code : err_prefix(e, "exec kill error");
 }

@@ -55,7 +55,7 @@ struct process {
 	struct list asides;  /* struct op: all under way */
 	struct work next_op;
 	uint64_t started;    /* when Start had succeeded, on the loop's clock; 0: not */
-	bool starting;       /* Start is under way: an exit is told after it */
+	bool in_transition;  /* Create, Start, Pause or Resume is under way: an exit is told after it */
 	bool pausing;        /* Pause is under way */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
 	struct event *exit_event; /* memory for the exit event, from the first day */
@@ -155,7 +155,10 @@ struct exit_record process_exit(const struct process *p);
  * says when that file lies.
  */
 int process_adopt(struct process *p, const char *pid_file, struct err *e);
-/* An exit that came while Start was under way is told now; also ends a failed start. */
+/*
+ * The end of a transition: an exit that came meanwhile is told now. An exec that
+ * has not @started is not alive any more.
+ */
 void process_settle(struct process *p, bool started);
 bool process_is_init(const struct process *p);
 /* Answers all parked Wait calls with what is known: also for an exec that did not start. */

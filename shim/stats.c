@@ -220,7 +220,8 @@ static void insert_folder(struct stats_page_sizes *sizes, const char *name)
 		return;
 	for (; i > 0 && strcmp(sizes->name[i - 1], name) > 0; i--)
 		memcpy(sizes->name[i], sizes->name[i - 1], sizeof(sizes->name[0]));
-	snprintf(sizes->name[i], sizeof(sizes->name[0]), "%s", name);
+	snprintf(sizes->name[i], sizeof(sizes->name[0]), "%.*s",
+		 (int)sizeof(sizes->name[0]) - 1, name);
 	sizes->n++;
 }
 
