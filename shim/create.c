@@ -257,6 +257,9 @@ static void on_mounted(struct command *cmd)
 	if (!command_succeeded(cmd)) {
 		command_describe(cmd, &op->err);
 		err_prefix(&op->err, "failed to mount rootfs component");
+		/* It has undone its own mounts; what was there before is not ours. */
+		if (!cmd->timed_out && !cmd->killed && cmd->child.status == MOUNT_FAILED)
+			creation_of(op)->mount_tried = false;
 		undo(op);
 		return;
 	}
