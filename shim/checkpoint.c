@@ -3,6 +3,7 @@
  * Checkpoint and restore, by the runtime and criu (contract 8.6, 4.6). A failed
  * dump leaves its log in the bundle, where people look for it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -19,6 +20,9 @@
 #include "shim/util.h"
 
 #define LOG_MAX (16u << 20)
+/* Twice as many as there are kinds of them. */
+#define MAX_NAMESPACES 16
+#define MAX_ARGS (14 + 2 * MAX_NAMESPACES)
 
 bool checkpoint_supported(struct err *e)
 {
@@ -122,7 +126,8 @@ static void on_checkpointed(struct command *cmd)
 	finish(op);
 }
 
-static int checkpoint_args(struct checkpoint *cp, const char **args, int max, struct err *e)
+static int checkpoint_args(struct checkpoint *cp, const char *args[static MAX_ARGS],
+			   struct err *e)
 {
 	const struct checkpoint_request *r = &cp->request;
 	const struct { bool on; const char *flag; } flags[] = {
@@ -133,7 +138,7 @@ static int checkpoint_args(struct checkpoint *cp, const char **args, int max, st
 	};
 	int n = 0;
 
-	if (r->n_empty_namespaces > 16)
+	if (r->n_empty_namespaces > MAX_NAMESPACES)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "%zu empty namespaces: there are not "
 			       "so many kinds", r->n_empty_namespaces);
 	args[n++] = "checkpoint";
@@ -158,14 +163,15 @@ static int checkpoint_args(struct checkpoint *cp, const char **args, int max, st
 		args[n++] = "--leave-running";
 	args[n++] = cp->op.process->container->id;
 	args[n] = NULL;
-	return n < max ? 0 : -1;
+	assert(n < MAX_ARGS);
+	return 0;
 }
 
 static int run_checkpoint(struct op *op)
 {
 	struct checkpoint *cp = checkpoint_of(op);
 	struct container *c = op->process->container;
-	const char *args[56];
+	const char *args[MAX_ARGS];
 	const struct runtime_call call = { "checkpoint", args, NULL, false, 0 };
 
 	cp->own_work = !*cp->request.work_path;
@@ -173,7 +179,7 @@ static int run_checkpoint(struct op *op)
 				  strdup(cp->request.work_path);
 	if (!cp->work)
 		return err_nomem(&op->err);
-	if (checkpoint_args(cp, args, ARRAY_SIZE(args), &op->err) < 0)
+	if (checkpoint_args(cp, args, &op->err) < 0)
 		return -op->err.code;
 	return runtime_run(op_command(op, on_checkpointed), c, &call,
 			   c->shim->limits.runtime_s, &op->err);
@@ -200,17 +206,55 @@ void checkpoint_begin(struct process *init, struct ttrpc_call *call,
 
 /* --------------------------------------------------------------- restore */
 
-/* Nothing of this try stays; the container can be started again, or deleted. */
-static void fail_restore(struct op *op)
+static void forget_try(struct op *op)
 {
 	struct process *p = op->process;
+	struct container *c = p->container;
+
+	oom_disarm(c);
+	cgroup_release(&c->cgroup);
+	p->exit_seen = false;
+	p->exit_status = 0;
+	p->exited_at = (struct timespec){ .tv_sec = TIME_ZERO };
+	p->pid = 0;
+	launch_failed(op);
+}
+
+static void on_undone(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct err e = ERR_INIT;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "undo restore", &e);
+		log_write(LOG_INFO, op->process->container->id, "%s", e.text);
+	}
+	forget_try(op);
+}
+
+/*
+ * Nothing of this try stays; the container can be started again, or deleted. The
+ * runtime cleans up after itself when it fails, but not (@runtime_tried) when it
+ * was killed or had succeeded.
+ */
+static void fail_restore(struct op *op, bool runtime_tried)
+{
+	struct process *p = op->process;
+	struct container *c = p->container;
+	const char *args[] = { "delete", "--force", c->id, NULL };
+	const struct runtime_call call = { "delete", args, NULL, false, 0 };
+	struct err e = ERR_INIT;
 
 	io_close(&p->io);
 	child_signal(&p->child, SIGKILL);
 	child_forget(&p->child);
-	p->exit_seen = false;
-	p->pid = 0;
-	launch_failed(op);
+	if (!runtime_tried) {
+		forget_try(op);
+	} else if (runtime_run(op_command(op, on_undone), c, &call, c->shim->limits.runtime_s,
+			       &e) < 0) {
+		log_write(LOG_ERROR, c->id, "undo restore: %s", e.text);
+		forget_try(op);
+	}
 }
 
 static void on_restored_connected(struct io *io, struct err *failure)
@@ -221,7 +265,7 @@ static void on_restored_connected(struct io *io, struct err *failure)
 	if (failure) {
 		op->err = *failure;
 		err_prefix(&op->err, "failed to start io pipe copy");
-		fail_restore(op);
+		fail_restore(op, true);
 		return;
 	}
 	launch_started(op);
@@ -236,14 +280,14 @@ static void on_restored(struct command *cmd)
 
 	if (!command_succeeded(cmd)) {
 		runtime_failure(cmd, "OCI runtime restore failed", &op->err);
-		fail_restore(op);
+		fail_restore(op, cmd->timed_out || cmd->killed || cmd->child.signal);
 		return;
 	}
 	if (!pid_file || process_adopt(p, pid_file, &op->err) < 0) {
 		if (!pid_file)
 			err_nomem(&op->err);
 		err_prefix(&op->err, "failed to retrieve OCI runtime container pid");
-		fail_restore(op);
+		fail_restore(op, true);
 		return;
 	}
 	container_entered(c);
@@ -287,14 +331,14 @@ static void on_opened(struct io *io, struct err *failure)
 	if (failure) {
 		op->err = *failure;
 		err_prefix(&op->err, "failed to create init process I/O");
-		fail_restore(op);
+		fail_restore(op, false);
 		return;
 	}
 	r = run_restore(op, io);
 	io_spawned(io);
 	if (r < 0) {
 		err_prefix(&op->err, "OCI runtime restore failed");
-		fail_restore(op);
+		fail_restore(op, false);
 	}
 }
 

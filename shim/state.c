@@ -61,6 +61,7 @@ static const struct cell init_table[N_VERBS][N_PROC_STATES] = {
 		[PROC_DELETED] = NO("cannot exec in a deleted state"),
 	},
 	[VERB_KILL] = {
+		[PROC_CREATED_CHECKPOINT] = NOT_FOUND("no such container"),
 		[PROC_STOPPED] = NOT_FOUND("process already finished"),
 		[PROC_DELETED] = NOT_FOUND("cannot kill a deleted process"),
 	},

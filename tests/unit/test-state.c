@@ -23,7 +23,7 @@ static const int legal_init[N_VERBS][N_PROC_STATES] = {
 	[VERB_UPDATE] = STATES(1, 1, 1, 1, 0, 0),
 	[VERB_CHECKPOINT] = STATES(0, 0, 1, 1, 0, 0),
 	[VERB_EXEC] = STATES(1, 0, 1, 0, 0, 0),
-	[VERB_KILL] = STATES(1, 1, 1, 1, 0, 0),
+	[VERB_KILL] = STATES(1, 0, 1, 1, 0, 0),
 	[VERB_RESIZE] = STATES(1, 1, 1, 1, 1, 1),
 };
 
@@ -69,6 +69,7 @@ static const struct expectation texts[] = {
 	  "cannot exec in a created state" },
 	{ VERB_EXEC, false, PROC_PAUSED, TTRPC_UNKNOWN, "cannot exec in a paused state" },
 	{ VERB_EXEC, false, PROC_STOPPED, TTRPC_UNKNOWN, "cannot exec in a stopped state" },
+	{ VERB_KILL, false, PROC_CREATED_CHECKPOINT, TTRPC_NOT_FOUND, "no such container" },
 	{ VERB_KILL, false, PROC_STOPPED, TTRPC_NOT_FOUND, "process already finished" },
 	{ VERB_KILL, false, PROC_DELETED, TTRPC_NOT_FOUND, "cannot kill a deleted process" },
 	{ VERB_START, true, PROC_RUNNING, TTRPC_UNKNOWN, "cannot start a running process" },
