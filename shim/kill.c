@@ -62,6 +62,14 @@ static void begin_kill(struct op *op)
 		op_fail(op);
 }
 
+/* Whether somebody has deleted it behind our back ("runc delete --force"). */
+static bool is_known_to_runtime(const struct container *c)
+{
+	_cleanup_free_ char *dir = str_printf("%s/%s", c->root, c->id);
+
+	return !dir || access(dir, F_OK) == 0 || errno != ENOENT;
+}
+
 /* True: done, @e says how. False: only the runtime can. */
 static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 {
@@ -76,6 +84,10 @@ static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 	}
 	if (!process_is_init(p) || !(all || (signo == SIGKILL && !c->spec.private_pid_ns))) {
 		process_signal(p, signo, e);
+		return true;
+	}
+	if (all && !is_known_to_runtime(c)) {
+		err_set(e, TTRPC_NOT_FOUND, "no such container");
 		return true;
 	}
 	r = cgroup_kill(&c->cgroup, signo);
