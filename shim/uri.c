@@ -86,8 +86,12 @@ int uri_parse(struct uri *u, const char *name, struct err *e)
 	const char *rest;
 
 	*u = (struct uri){ .n_args = 0 };
-	if (n == 0 || name[n] != ':' || !isalpha((unsigned char)name[0]))
+	if (n == 0 || name[n] != ':' || !isalpha((unsigned char)name[0])) {
+		/* A relative path with a colon in its first part might be meant as a scheme. */
+		if (name[strcspn(name, ":/")] == ':')
+			return err_set(e, TTRPC_UNKNOWN, "unable to parse stdout uri: %s", name);
 		return 0;
+	}
 	if (n > URI_SCHEME_MAX)
 		return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %.*s", (int)n, name);
 	for (size_t i = 0; i < n; i++)

@@ -14,7 +14,7 @@
 
 static void plain_paths(void **st)
 {
-	static const char *const names[] = { "", "/run/fifo", "relative", "/a:b", "./a:b", ":x" };
+	static const char *const names[] = { "", "/run/fifo", "relative", "/a:b", "./a:b" };
 	struct err e;
 	struct uri u;
 
@@ -80,6 +80,8 @@ static void refused(void **st)
 	uri_release(&u);
 	assert_true(uri_parse(&u, "file:///a%2", &e) < 0);
 	uri_release(&u);
+	assert_true(uri_parse(&u, ":x", &e) < 0);
+	assert_true(uri_parse(&u, "%zz://x", &e) < 0);
 	assert_true(uri_parse(&u, "a-scheme-that-is-longer-than-any-other-one://x", &e) < 0);
 	uri_release(&u);
 	for (int i = 0; i < 200; i++)
