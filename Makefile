@@ -120,7 +120,10 @@ E2E_COMMON = $(filter-out tests/e2e/test-%,$(sort $(wildcard tests/e2e/*.c)))
 FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
 FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
 	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
-TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/fuzz/*.c))
+# What tests call: one call of the Task service; the shim of a build without criu.
+TOOLS = $(B)/task-call $(B)/shim-without-criu
+TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
+	tests/fuzz/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c
 HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h))
 
@@ -196,6 +199,13 @@ $(DIFF): $(call objs,$(DIFF_SRC) $(E2E_COMMON)) $(ARCHIVES)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
+$(B)/task-call: $(B)/obj/tests/host/call.o $(B)/libttrpc.a $(B)/libapi.a
+	$(call say,LINK)
+	$(Q)$(link_test)
+# It stands before the archives, so that nothing takes the other one out of them.
+$(B)/shim-without-criu: $(call objs,shim/main.c shim/checkpoint-none.c) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)$(link_test)
 # The fakes stand in for strangers' programs: no sanitizer, none of our libraries.
 $(B)/fake-%: tests/fake/fake-%.c $(wildcard tests/fake/*.h) $(B)/flags
 	$(call say,CC,$<)
@@ -206,7 +216,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 
 .PHONY: check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E) $(DIFF)
-tests: $(SHIM) $(TESTS) $(FAKES)
+tests: $(SHIM) $(TESTS) $(FAKES) $(TOOLS)
 
 # The sanitizers come on top of a plain build only.
 SANITIZERS = address,undefined
@@ -222,11 +232,11 @@ check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as
 	@tests/run $(UNIT)
 check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
 	@tests/run $(FUZZERS)
-check-e2e: $(SHIM) $(FAKES) $(E2E) ## the real binary over a fake runtime
+check-e2e: $(SHIM) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a fake runtime
 	@tests/run $(E2E)
 check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busybox; root
 	@tests/run $(DIFF)
-check-host: $(SHIM) $(FAKES) ## real containerd and runc; root
+check-host: $(SHIM) $(FAKES) $(TOOLS) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests

@@ -200,9 +200,10 @@ owned_pids() {
 	done
 }
 
+# Where containerd sees them: it may live in a mount namespace of its own (forky.bash).
 owned_mounts() {
-	awk -v dir="$CONTAINERD_DIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo |
-		sort -r
+	awk -v dir="$CONTAINERD_DIR/" 'index($5, dir) == 1 { print $5 }' \
+		"/proc/${CONTAINERD_PID:-self}/mountinfo" | sort -r
 }
 
 # What a container had; runc leaves the folder of the namespace itself.
