@@ -63,8 +63,7 @@ check_lines() {
 	stop_containerd
 	restart_containerd
 	is_status c1 RUNNING
-	run task exec --exec-id e1 c1 echo hello
-	[ "$output" = hello ]
+	exec_prints c1 e1 'echo hello' hello
 	task kill -s KILL c1
 	deleted_with c1 137
 }

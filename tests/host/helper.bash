@@ -125,6 +125,19 @@ with_stdin() {
 	exec 7>"$T/in"
 }
 
+# What a command in a container prints, which must be this, and its exit code. The
+# command lives until it was read: ctr 1.6 drops the output of execs that end before it
+# has quite opened the FIFOs (one in some hundred, with any shim).
+exec_prints() {
+	local id=$1 exec_id=$2 command=$3 expected=$4 code=${5:-0}
+	rm -f "$T/in" "$T/out"
+	with_stdin task exec --exec-id "$exec_id" "$id" sh -c "$command; cat >/dev/null; exit $code"
+	soon grep -qxF -- "$expected" "$T/out"
+	exec 7>&-
+	ended_with "$client" "$code"
+	[ "$(<"$T/out")" = "$expected" ]
+}
+
 # Waits for a condition, 10 s at most.
 soon() {
 	wait_for 10 "$@" || { echo "not in time: $*"; return 1; }

@@ -25,8 +25,7 @@ in_pod() {
 	task kill -s KILL pod
 	deleted_with pod 137
 	is_status c2 RUNNING
-	run task exec --exec-id e1 c2 echo alive
-	[ "$output" = alive ]
+	exec_prints c2 e1 'echo alive' alive
 	task kill -s KILL c2
 	deleted_with c2 137
 	soon gone "$shim"
