@@ -55,6 +55,8 @@ static Google__Protobuf__Any *toml_file(const char *toml)
 /* The fake goes by the name of "runc", and by another one, in PATH. */
 static void fake_in_path(void)
 {
+	/* Otherwise it would be the real one. */
+	assert_int_equal(access(e2e.fake, X_OK), 0);
 	mkdir(in_dir("bin"), 0755);
 	assert_int_equal(symlink(e2e.fake, in_dir("bin/runc")), 0);
 	assert_int_equal(symlink(e2e.fake, in_dir("bin/my-runc")), 0);
