@@ -140,7 +140,7 @@ int io_writer(const char *path)
 	return w;
 }
 
-static struct reader *reader_of(const char *path)
+struct reader *reader_of(const char *path)
 {
 	struct reader *r;
 
@@ -153,8 +153,12 @@ static struct reader *reader_of(const char *path)
 void wait_output(const char *path, const char *part)
 {
 	struct reader *r = reader_of(path);
+	uint64_t due = deadline_in(SOON);
 
-	until(r->data && strstr(r->data, part));
+	while (!r->data || !strstr(r->data, part))
+		if (!loop_until(due))
+			fail_at(HERE, "%s: no \"%s\" in \"%s\"", path, part,
+				r->data ? r->data : "");
 }
 
 void say_output(const char *path, bool eof)

@@ -89,6 +89,8 @@ struct stdio io_of(const char *id);
 /* The same, and ID-in, whose writing end is returned by io_writer(). */
 struct stdio io_with_stdin(const char *id);
 int io_writer(const char *path);
+/* The first reader of this path. */
+struct reader *reader_of(const char *path);
 /* What a reader of one of the FIFOs has got; waits for its end if @eof. */
 void say_output(const char *path, bool eof);
 /* Waits until @text is in what came out. */
@@ -131,7 +133,7 @@ void do_end(const char *id, const char *exec);
 /* Runs the runtime by hand; returns its status. */
 int runc(const char *arg, ...) __attribute__((sentinel));
 
-/* The events of all containers since the last call, once @n have come. */
+/* The next @n events; waits for them. */
 void say_events(size_t n);
 /*
  * Shutdown, the end of the server, all events, what is left, and the "delete"

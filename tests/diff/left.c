@@ -17,8 +17,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a directory, sorted, NULL at the end. */
-static char **names_in(const char *dir)
+/* The names in a directory, or of those in it, sorted, NULL at the end. */
+static char **names_of(const char *dir, bool only_directories)
 {
 	char **names = forget_later(calloc(513, sizeof(*names)));
 	DIR *d = opendir(dir);
@@ -26,12 +26,18 @@ static char **names_in(const char *dir)
 	size_t n = 0;
 
 	while (d && n < 512 && (e = readdir(d)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
+		    (!only_directories || e->d_type == DT_DIR))
 			names[n++] = text("%s", e->d_name);
 	if (d)
 		closedir(d);
 	qsort(names, n, sizeof(*names), by_name);
 	return names;
+}
+
+static char **names_in(const char *dir)
+{
+	return names_of(dir, false);
 }
 
 static const char *joined(char **names)
@@ -76,13 +82,15 @@ void say_files(const char *id)
 
 static const char *processes(int signal)
 {
-	char **names = names_in("/proc"), *list[512];
+	struct dirent *e;
+	char *list[512];
+	DIR *d = opendir("/proc");
 	size_t n = 0;
 
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
-	for (; *names; names++) {
-		pid_t pid = (pid_t)strtol(*names, NULL, 10);
+	while (d && n < 511 && (e = readdir(d))) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
 
 		if (pid <= 1 || !is_alive(pid))
 			continue;
@@ -93,6 +101,8 @@ static const char *processes(int signal)
 		if (signal)
 			kill(pid, signal);
 	}
+	if (d)
+		closedir(d);
 	list[n] = NULL;
 	qsort(list, n, sizeof(*list), by_name);
 	return joined(list);
@@ -118,17 +128,12 @@ static const char *cgroups(bool and_remove)
 
 	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
 		char *dir = text("/sys/fs/cgroup/%s%s", hierarchies[i], cgroup_name());
-		char **names = names_in(dir);
+		char **names = names_of(dir, true);
 
 		for (; *names; names++) {
-			char *path = text("%s/%s", dir, *names);
-			struct stat st;
-
-			if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-				continue;
 			out = text("%s %s/%s", out, hierarchies[i], *names);
 			if (and_remove)
-				rmdir(path);
+				rmdir(text("%s/%s", dir, *names));
 		}
 		if (and_remove)
 			rmdir(dir);
@@ -136,12 +141,19 @@ static const char *cgroups(bool and_remove)
 	return *out ? out : "none";
 }
 
+/* Between two looks: each of them costs memory until the end of the scenario. */
+static bool paused(uint64_t due)
+{
+	loop_for(10);
+	return loop_now() < due;
+}
+
 void say_left(const char *when)
 {
 	uint64_t due = deadline_in(300);
 
 	/* What has been killed needs a moment to be gone. */
-	while (strcmp(processes(0), "none") && loop_until(due))
+	while (strcmp(processes(0), "none") && paused(due))
 		;
 	say(text("processes %s", when), "%s", processes(0));
 	say(text("mounts %s", when), "%s", last_mount() ? last_mount() : "none");
@@ -187,10 +199,10 @@ void clean_up(void)
 	do {
 		processes(SIGKILL);
 		thaw();
-	} while (strcmp(processes(0), "none") && loop_until(due));
+	} while (strcmp(processes(0), "none") && paused(due));
 	while ((mount = last_mount()) && umount2(mount, MNT_DETACH) == 0)
 		;
-	while (strcmp(cgroups(true), "none") && loop_until(due))
+	while (strcmp(cgroups(true), "none") && paused(due))
 		;
 	remove_one(SHIM_SOCKETS);
 	remove_one(text("%s/" NS, e2e.root));

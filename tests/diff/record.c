@@ -67,7 +67,7 @@ static const char *time_name(const Google__Protobuf__Timestamp *t)
 
 	if (t->seconds == ZERO_TIME && !t->nanos)
 		return "zero";
-	if (t->seconds < rec.begin || t->seconds > time(NULL))
+	if (t->seconds < rec.begin - 1 || t->seconds > time(NULL) + 1)
 		return "not-now";
 	for (i = 0; i < rec.n_times; i++)
 		if (rec.times[i].seconds == t->seconds && rec.times[i].nanos == t->nanos)
@@ -105,7 +105,8 @@ static char *without_digits(const char *s, const char *word)
 
 static char *normal(const char *s)
 {
-	static const char *const words[] = { "runc-process", "/tmp/pty", "/proc/", "pid: " };
+	static const char *const words[] = { "runc-process", "/tmp/pty", "/proc/", "pid: ",
+					     "current usage: ", "peak usage: " };
 	char *out = replaced(s, cgroup_name(), "/CGROUP");
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -12,7 +12,7 @@
 
 /* The containers of this scenario, in the order of their start. */
 static const char *ids[16];
-static size_t n_ids, events_said;
+static size_t n_ids, events_said, n_oom;
 
 static const char *who(const char *id, const char *exec)
 {
@@ -66,7 +66,7 @@ void boot(const struct box *b)
 	struct run *r;
 
 	prepare();
-	n_ids = events_said = 0;
+	n_ids = events_said = n_oom = 0;
 	box_make(b);
 	r = run_start(in_bundle(b->id, ""), b->id);
 	started(b, r);
@@ -321,9 +321,12 @@ void do_end(const char *id, const char *exec)
 static void say_event(size_t i)
 {
 	const struct event *e = event(i);
+	bool oom = !strcmp(e->topic, "/tasks/oom");
 
-	say(text("event %zu", i), "%s %s %s", e->ns, e->topic,
-	    e->message ? rendered(e->message) : e->type);
+	/* That one goes around the queue of the others: it has no number. */
+	n_oom += oom;
+	say(oom ? text("event oom") : text("event %zu", i - n_oom), "%s %s %s", e->ns,
+	    e->topic, e->message ? rendered(e->message) : e->type);
 }
 
 void say_events(size_t n)
@@ -332,7 +335,7 @@ void say_events(size_t n)
 
 	while (sink_count() < events_said + n && loop_until(due))
 		;
-	while (events_said < sink_count())
+	while (n-- && events_said < sink_count())
 		say_event(events_said++);
 }
 
@@ -401,12 +404,4 @@ void crash(void)
 	kill(e2e.server, SIGKILL);
 	server_gone();
 	after_the_end();
-}
-
-void do_stats(const char *id)
-{
-	Task__StatsRequest q = TASK__STATS_REQUEST__INIT;
-
-	q.id = STR(id);
-	told(ask("Stats", &q), "Stats %s", id);
 }

@@ -61,10 +61,10 @@ static void sizes(void)
 	do_resize("c1", NULL, 123, 45);
 	do_start("c1", NULL);
 	wait_output(b.io.out, "45 123");
-	do_resize("c1", NULL, 65537, 65538);
+	do_resize("c1", NULL, 65536 + 100, 65536 + 50); /* cut to 16 bits */
 	if (write(fd, "\n", 1) != 1)
 		fail_at(HERE, "write");
-	wait_output(b.io.out, "2 1\r\n");
+	wait_output(b.io.out, "50 100");
 	if (write(fd, "\n", 1) != 1)
 		fail_at(HERE, "write");
 	do_wait("c1", NULL);
@@ -133,10 +133,9 @@ static void of_exec(void)
 	do_create(&b);
 	do_start("c1", NULL);
 	do_exec("c1", "e1", "stty size; read x; stty size; exit 6", &io);
-	do_resize("c1", "e1", 100, 50);
 	do_start("c1", "e1");
 	do_state("c1", "e1");
-	wait_output(io.out, "0 0");
+	wait_output(io.out, "standard input"); /* it has no size yet */
 	do_resize("c1", "e1", 100, 50);
 	if (write(fd, "\n", 1) != 1)
 		fail_at(HERE, "write");
@@ -146,6 +145,26 @@ static void of_exec(void)
 	do_state("c1", "e1");
 	do_delete("c1", "e1");
 	close(fd);
+	do_end("c1", NULL);
+	finish();
+}
+
+/* There is no terminal yet that could have a size. */
+static void exec_resized_early(void)
+{
+	struct box b = { .id = "c1", .command = "exec sleep 1000" };
+	struct stdio io = terminal("e1", false);
+
+	b.io = io_of("c1");
+	boot(&b);
+	do_create(&b);
+	do_start("c1", NULL);
+	do_exec("c1", "e1", "stty size; exit 6", &io);
+	do_resize("c1", "e1", 100, 50);
+	do_start("c1", "e1");
+	do_wait("c1", "e1");
+	say_output(io.out, true);
+	do_delete("c1", "e1");
 	do_end("c1", NULL);
 	finish();
 }
@@ -232,6 +251,7 @@ const struct scenario tty_scenarios[] = {
 	{ "tty-stdin-end", stdin_end },
 	{ "tty-control-c", control_c },
 	{ "tty-exec", of_exec },
+	{ "tty-exec-resized-early", exec_resized_early },
 	{ "tty-exec-megabyte", exec_megabyte },
 	{ "tty-killed", killed },
 	{ "tty-deleted-before-start", deleted_before_start },
