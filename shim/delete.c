@@ -43,14 +43,14 @@ static void delete_container(const struct action *a, const char *bundle)
 	_cleanup_free_ char *options = str_printf("%s/options.json", bundle);
 	_cleanup_free_ char *runtime = bundle_read_runtime(bundle), *root = NULL;
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	_cleanup_close_ int out = memfd_open("output");
+	_cleanup_close_ int out = memfd_open("output"), log = memfd_open("log");
 	const int fds[] = { null, out, out };
 	const char *name;
-	char path[PATH_MAX], text[512];
+	char path[PATH_MAX], text[512], log_path[RUNTIME_FD_PATH];
 	pid_t pid;
 	int r;
 
-	if (!options || !runtime || null < 0 || out < 0) {
+	if (!options || !runtime || null < 0 || out < 0 || log < 0) {
 		warn(a, "delete", "out of memory or descriptors");
 		return;
 	}
@@ -65,7 +65,10 @@ static void delete_container(const struct action *a, const char *bundle)
 		warn(a, name, err_strerror(-r));
 		return;
 	}
-	const char *argv[] = { name, "--root", root, "delete", "--force", f->id, NULL };
+	runtime_fd_path(log, log_path);
+	/* The words of every call, in their order: wrappers around a runtime count on them. */
+	const char *argv[] = { name, "--root", root, "--log", log_path, "--log-format", "json",
+			       "delete", "--force", f->id, NULL };
 	const struct spawn s = {
 		.path = path, .argv = (char *const *)argv, .envp = environ, .fds = fds,
 		.n_fds = 3, .dies_with_us = true,
