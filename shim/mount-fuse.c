@@ -21,7 +21,7 @@
 /* The one who waits for us has the deadline that counts. */
 #define HELPER_MS INT_MAX
 /* The program asks the file system, whose daemon may hang; umount2(2) need not. */
-#define FUSERMOUNT_MS 5000
+#define FUSERMOUNT_MS 2000
 
 extern char **environ;
 
@@ -38,14 +38,14 @@ bool fuse_is_type(const char *type)
 	       strncmp(type, "fuse.", 5) == 0 || strncmp(type, "fuseblk.", 8) == 0;
 }
 
-/* Its exit status, or a negative errno; -ETIME: not ended in time, and killed. */
+/* Its exit status, or a negative errno; -ETIME: not ended in time, and killed with its group. */
 static int run(const char *const *argv, int out, int timeout_ms)
 {
 	const int fds[] = { 0, out, out };
 	char path[PATH_MAX];
 	const struct spawn s = {
 		.path = path, .argv = (char *const *)(uintptr_t)argv, .envp = environ,
-		.fds = fds, .n_fds = 3, .dies_with_us = true,
+		.fds = fds, .n_fds = 3, .own_group = true, .dies_with_us = true,
 	};
 	pid_t pid;
 	int r = spawn_find(argv[0], path);
@@ -56,7 +56,7 @@ static int run(const char *const *argv, int out, int timeout_ms)
 		return r;
 	r = reap_wait(pid, timeout_ms);
 	if (r == -ETIME) {
-		kill(pid, SIGKILL);
+		kill(-pid, SIGKILL);
 		reap_wait(pid, timeout_ms);
 	}
 	return r;

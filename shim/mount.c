@@ -133,21 +133,32 @@ static int attach_loop(struct entry *e)
 /* --------------------------------------------------------------- mount */
 
 /*
- * mount(2) on @path, from the directory that the layers of an overlay are in.
- * That is why this needs a process of its own: the directory of the shim stays.
+ * Does @work in the directory that the layers of an overlay are in, if they are
+ * relative. That is why all of this needs a process of its own: the directory of
+ * the shim stays.
  */
-static int call_mount(struct entry *e, const char *path)
+static int among_layers(struct entry *e, int (*work)(struct entry *e, const char *path),
+			const char *path)
 {
-	_cleanup_close_ int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int cwd = -1;
 	int r;
 
-	if (cwd < 0 || (e->layers_dir && chdir(e->layers_dir) < 0))
-		return mount_fail("chdir %s: %s", e->layers_dir ? e->layers_dir : ".",
-				  err_strerror(errno));
-	r = mount(e->source, path, e->mount->type, e->options.flags, e->data) < 0 ? errno : 0;
-	if (fchdir(cwd) < 0 && !r)
+	if (!e->layers_dir)
+		return work(e, path);
+	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cwd < 0 || chdir(e->layers_dir) < 0)
+		return mount_fail("chdir %s: %s", e->layers_dir, err_strerror(errno));
+	r = work(e, path);
+	if (fchdir(cwd) < 0 && r == 0)
 		return mount_fail("chdir: %s", err_strerror(errno));
-	return r ? fail_mount(e, r) : 0;
+	return r;
+}
+
+static int call_mount(struct entry *e, const char *path)
+{
+	int r = mount(e->source, path, e->mount->type, e->options.flags, e->data);
+
+	return r < 0 ? fail_mount(e, errno) : 0;
 }
 
 static bool in_user_namespace(void)
@@ -207,7 +218,7 @@ static int mount_plain(struct entry *e)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", e->place);
 	/* A remount without data only sets the flags, and only those of a bind mount. */
 	if (!(flags & MS_REMOUNT) || e->data) {
-		r = call_mount(e, path);
+		r = among_layers(e, call_mount, path);
 		if (r)
 			return r;
 		e->mounted = !(flags & MS_REMOUNT);
@@ -219,10 +230,11 @@ static int mount_on_rootfs(void *arg)
 {
 	struct entry *e = arg;
 
-	return call_mount(e, e->plan->rootfs);
+	/* Goes there anew, since idmapped layers are mounted there by now. */
+	return among_layers(e, call_mount, e->plan->rootfs);
 }
 
-static int mount_idmapped(struct entry *e)
+static int attach_idmapped(struct entry *e, const char *rootfs)
 {
 	const struct mount_options *o = &e->options;
 	_cleanup_close_ int userns = userns_open(o->uidmap, o->gidmap), tree = -1;
@@ -233,7 +245,7 @@ static int mount_idmapped(struct entry *e)
 	if (o->flags & MS_BIND)
 		tree = idmap_clone(e->source, o, userns);
 	else
-		tree = idmap_apart(e->plan->rootfs, o, strcmp(e->mount->type, "overlay") == 0,
+		tree = idmap_apart(rootfs, o, strcmp(e->mount->type, "overlay") == 0,
 				   userns, mount_on_rootfs, e);
 	if (tree < 0)
 		return MOUNT_FAILED;
@@ -266,7 +278,8 @@ static int mount_entry(const struct mount_plan *plan, const struct mount *m, cha
 		if (r == 0)
 			r = attach_loop(&e);
 		if (r == 0)
-			r = e.options.uidmap ? mount_idmapped(&e) : mount_plain(&e);
+			r = e.options.uidmap ? among_layers(&e, attach_idmapped, plan->rootfs) :
+					       mount_plain(&e);
 	}
 	*target = e.mounted ? strdup(e.target) : NULL;
 	if (e.mounted && !*target)
