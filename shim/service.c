@@ -488,7 +488,7 @@ static const struct method *find_method(const char *name)
 
 static const char *text_at(const void *message, size_t offset)
 {
-	return *(char *const *)((const char *)message + offset);
+	return *(char *const *)((const void *)((const char *)message + offset));
 }
 
 static int find_target(const struct method *m, struct request *r, struct err *e)
