@@ -21,21 +21,22 @@ const char *cgroup_name(void)
 
 	if (!name[0]) {
 		clock_gettime(CLOCK_REALTIME, &now); /* our pid is 1, on both sides */
-		snprintf(name, sizeof(name), "/brass-diff-%lld-%09ld", (long long)now.tv_sec,
-			 now.tv_nsec);
+		snprintf(name, sizeof(name), "/brass-diff-%lld-%09ld",
+			 (long long)now.tv_sec, now.tv_nsec);
 	}
 	return name;
 }
 
 void make_rootfs(void)
 {
-	static const char *const dirs[] = { "bin", "proc", "dev", "tmp", "sys", "etc",
-					    "etc/dir", "mnt" };
-	static const char *const links[] = { "sh", "sleep", "cat", "echo", "head", "seq",
-					     "stty", "true", "kill", "id", "yes", "tr",
-					     "sync", "ls", "setsid", "printf", "wc",
-					     "readlink", "touch", "dd", "trap", "test",
-					     "nohup", "usleep" };
+	static const char *const dirs[] = { "bin", "proc", "dev",     "tmp",
+					    "sys", "etc",  "etc/dir", "mnt" };
+	static const char *const links[] = {
+		"sh",	  "sleep",  "cat",    "echo",	  "head",  "seq",  "stty",
+		"true",	  "kill",   "id",     "yes",	  "tr",	   "sync", "ls",
+		"setsid", "printf", "wc",     "readlink", "touch", "dd",   "trap",
+		"test",	  "nohup",  "usleep", "stat"
+	};
 	const char *busybox = ROOTFS "/bin/busybox";
 	size_t len;
 	char *data = read_file("/bin/busybox", &len);
@@ -65,7 +66,8 @@ static const char mounts[] =
 	"{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\","
 	"\"options\":[\"nosuid\",\"mode=755\",\"size=65536k\"]},"
 	"{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\","
-	"\"options\":[\"nosuid\",\"noexec\",\"newinstance\",\"ptmxmode=0666\",\"mode=0620\"]},"
+	"\"options\":[\"nosuid\",\"noexec\",\"newinstance\",\"ptmxmode=0666\","
+	"\"mode=0620\"]},"
 	"{\"destination\":\"/tmp\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}";
 
 static const char caps[] = "\"CAP_KILL\",\"CAP_SYS_ADMIN\",\"CAP_DAC_OVERRIDE\"";
@@ -76,22 +78,23 @@ static char *config(const struct box *b)
 
 	if (!args)
 		args = text("[\"/bin/sh\",\"-c\",\"%s\"]", b->command);
-	return text("{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":%s,%s,"
-		    "\"args\":%s,\"env\":[\"PATH=/bin\",\"TERM=xterm\"],\"cwd\":\"%s\","
-		    "\"capabilities\":{\"bounding\":[%s],\"effective\":[%s],"
-		    "\"permitted\":[%s]},\"noNewPrivileges\":true},"
-		    "\"root\":{\"path\":\"%s\",\"readonly\":%s},\"hostname\":\"diff\","
-		    "\"annotations\":{%s},\"mounts\":[%s%s%s],\"linux\":{"
-		    "\"cgroupsPath\":\"%s/%s\",\"resources\":{\"devices\":"
-		    "[{\"allow\":false,\"access\":\"rwm\"}],\"memory\":{\"limit\":268435456}},"
-		    "\"namespaces\":[%s{\"type\":\"ipc\"},{\"type\":\"uts\"},"
-		    "{\"type\":\"mount\"}]}}",
-		    b->terminal ? "true" : "false",
-		    b->user ? b->user : "\"user\":{\"uid\":0,\"gid\":0}", args,
-		    b->cwd ? b->cwd : "/", caps, caps, caps, b->root ? b->root : ROOTFS,
-		    b->root ? "false" : "true", b->annotations ? b->annotations : "", mounts,
-		    b->mounts ? "," : "", b->mounts ? b->mounts : "", cgroup_name(), b->id,
-		    b->host_pid ? "" : "{\"type\":\"pid\"},");
+	return text(
+		"{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":%s,%s,"
+		"\"args\":%s,\"env\":[\"PATH=/bin\",\"TERM=xterm\"],\"cwd\":\"%s\","
+		"\"capabilities\":{\"bounding\":[%s],\"effective\":[%s],"
+		"\"permitted\":[%s]},\"noNewPrivileges\":true},"
+		"\"root\":{\"path\":\"%s\",\"readonly\":%s},\"hostname\":\"diff\","
+		"\"annotations\":{%s},\"mounts\":[%s%s%s],\"linux\":{"
+		"\"cgroupsPath\":\"%s/%s\",\"resources\":{\"devices\":"
+		"[{\"allow\":false,\"access\":\"rwm\"}],\"memory\":{\"limit\":67108864}},"
+		"\"namespaces\":[%s{\"type\":\"ipc\"},{\"type\":\"uts\"},"
+		"{\"type\":\"mount\"}]}}",
+		b->terminal ? "true" : "false",
+		b->user ? b->user : "\"user\":{\"uid\":0,\"gid\":0}", args,
+		b->cwd ? b->cwd : "/", caps, caps, caps, b->root ? b->root : ROOTFS,
+		b->root ? "false" : "true", b->annotations ? b->annotations : "", mounts,
+		b->mounts ? "," : "", b->mounts ? b->mounts : "", cgroup_name(), b->id,
+		b->host_pid ? "" : "{\"type\":\"pid\"},");
 }
 
 void box_make(const struct box *b)

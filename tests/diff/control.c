@@ -38,8 +38,8 @@ static void pause_resume(void)
 
 static void say_limit(const char *hierarchy, const char *file)
 {
-	char *data = read_file(text("/sys/fs/cgroup/%s%s/c1/%s", hierarchy, cgroup_name(), file),
-			       NULL);
+	char *data = read_file(
+		text("/sys/fs/cgroup/%s%s/c1/%s", hierarchy, cgroup_name(), file), NULL);
 
 	say(text("limit %s", file), "%s", data ? data : "none");
 }
@@ -107,8 +107,12 @@ static void stats_stopped(void)
 
 static void group_of_two(const char *annotations)
 {
-	struct box a = { .id = "c1", .command = "exec sleep 1000", .annotations = annotations };
-	struct box b = { .id = "c2", .command = "exec sleep 1000", .annotations = annotations };
+	struct box a = { .id = "c1",
+			 .command = "exec sleep 1000",
+			 .annotations = annotations };
+	struct box b = { .id = "c2",
+			 .command = "exec sleep 1000",
+			 .annotations = annotations };
 
 	running(&a);
 	b.io = io_of("c2");
@@ -144,7 +148,8 @@ static void sandbox(void)
 
 static void both_annotations(void)
 {
-	struct box b = { .id = "c9", .command = "exit 0",
+	struct box b = { .id = "c9",
+			 .command = "exit 0",
 			 .annotations = SANDBOX "," GROUP };
 
 	boot(&b);
@@ -153,7 +158,8 @@ static void both_annotations(void)
 
 static void empty_group(void)
 {
-	struct box b = { .id = "c9", .command = "exit 0",
+	struct box b = { .id = "c9",
+			 .command = "exit 0",
 			 .annotations = "\"io.containerd.runc.v2.group\":\"\"" };
 
 	boot(&b);

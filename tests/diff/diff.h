@@ -11,8 +11,8 @@
  * and times are replaced by names in the order in which they are first seen, so
  * that what is compared is whether two of them are the same one.
  *
- * Environment: DIFF_ONLY=GLOB (of scenarios; what is known of others may then be
- * missing), DIFF_KEEP=1 (the transcripts stay in /tmp), DIFF_STOCK (that shim).
+ * Environment: DIFF_ONLY=GLOB (of scenarios; then the list is not checked for
+ * what does not occur), DIFF_KEEP=1 (the transcripts stay in /tmp), DIFF_STOCK (that shim).
  */
 #pragma once
 
@@ -20,6 +20,8 @@
 
 #define ROOTFS "/run/diff/rootfs"
 #define TMP "/run/diff/tmp" /* TMPDIR of the shims */
+#define SHIM_NAME "containerd-shim-runc-v2"
+#define OTHER_SHIM "/run/diff/other/" SHIM_NAME /* that of the other side */
 
 struct scenario {
 	const char *name;
@@ -29,7 +31,8 @@ struct scenario {
 /* The groups, each ended by an empty entry. */
 extern const struct scenario life_scenarios[], states_scenarios[], kill_scenarios[],
 	exec_scenarios[], stdio_scenarios[], tty_scenarios[], failure_scenarios[],
-	mount_scenarios[], control_scenarios[], flags_scenarios[];
+	mount_scenarios[], control_scenarios[], flags_scenarios[], runtime_scenarios[],
+	cross_scenarios[];
 
 /* A difference that is meant. All four are globs; "(none)" is a line that is not there. */
 struct known {
@@ -73,7 +76,7 @@ struct box {
 	bool empty_options, no_runc_root;
 	const struct mount_entry {
 		const char *type, *source, *options[8];
-	} *rootfs;
+	} * rootfs;
 	size_t n_rootfs;
 };
 

@@ -20,7 +20,8 @@ static void fails_to_be_created(struct box *b)
 
 static void missing_program(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .args = "[\"/no/such/program\"]" });
+	fails_to_be_created(
+		&(struct box){ .id = "c1", .args = "[\"/no/such/program\"]" });
 }
 
 static void missing_in_path(void)
@@ -40,19 +41,21 @@ static void no_args(void)
 
 static void bad_cwd(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .cwd = "/proc/no/such" });
+	fails_to_be_created(
+		&(struct box){ .id = "c1", .command = "exit 0", .cwd = "/proc/no/such" });
 }
 
 static void relative_cwd(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0", .cwd = "tmp" });
+	fails_to_be_created(
+		&(struct box){ .id = "c1", .command = "exit 0", .cwd = "tmp" });
 }
 
 static void bad_mount(void)
 {
 	fails_to_be_created(&(struct box){
-		.id = "c1", .command = "exit 0",
+		.id = "c1",
+		.command = "exit 0",
 		.mounts = "{\"destination\":\"/mnt\",\"type\":\"bind\",\"source\":"
 			  "\"/no/such/source\",\"options\":[\"bind\"]}" });
 }
@@ -60,26 +63,28 @@ static void bad_mount(void)
 static void bad_mount_type(void)
 {
 	fails_to_be_created(&(struct box){
-		.id = "c1", .command = "exit 0",
-		.mounts = "{\"destination\":\"/mnt\",\"type\":\"nosuchfs\",\"source\":\"x\"}" });
+		.id = "c1",
+		.command = "exit 0",
+		.mounts = "{\"destination\":\"/mnt\",\"type\":\"nosuchfs\","
+			  "\"source\":\"x\"}" });
 }
 
 static void missing_root(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .root = "/no/such/root" });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .root = "/no/such/root" });
 }
 
 static void no_runc(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .binary_name = "no-runc" });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .binary_name = "no-runc" });
 }
 
 static void no_runc_path(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .binary_name = "/no/such/runc" });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .binary_name = "/no/such/runc" });
 }
 
 /* A runtime that says nothing in its log, but on stderr. */
@@ -87,27 +92,28 @@ static void mute_runtime(void)
 {
 	write_file(in_dir("mute"), "#!/bin/sh\necho trouble >&2\nexit 3\n", 35);
 	chmod(in_dir("mute"), 0755);
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .binary_name = in_dir("mute") });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .binary_name = in_dir("mute") });
 }
 
 static void killed_runtime(void)
 {
 	write_file(in_dir("killed"), "#!/bin/sh\nkill -9 $$\n", 21);
 	chmod(in_dir("killed"), 0755);
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .binary_name = in_dir("killed") });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .binary_name = in_dir("killed") });
 }
 
 static void unknown_options(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0",
-					   .options_url = "no.such.Options" });
+	fails_to_be_created(&(struct box){
+		.id = "c1", .command = "exit 0", .options_url = "no.such.Options" });
 }
 
 static void no_options_type(void)
 {
-	fails_to_be_created(&(struct box){ .id = "c1", .command = "exit 0", .options_url = "" });
+	fails_to_be_created(
+		&(struct box){ .id = "c1", .command = "exit 0", .options_url = "" });
 }
 
 static void bad_options(void)
@@ -135,7 +141,8 @@ static void default_options(void)
 	b.io = io_of("c1");
 	boot(&b);
 	do_create(&b);
-	say("default root", "%s", exists("/run/containerd/runc/" NS "/c1") ? "used" : "not used");
+	say("default root", "%s",
+	    exists("/run/containerd/runc/" NS "/c1") ? "used" : "not used");
 	do_start("c1", NULL);
 	do_wait("c1", NULL);
 	do_delete("c1", NULL);
@@ -169,9 +176,10 @@ static void bad_config(void)
 static void bad_namespace(void)
 {
 	struct box b = { .id = "c1", .command = "exit 0" };
-	static const char config[] = "{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"x\"],"
-				     "\"cwd\":\"/\"},\"root\":{\"path\":\"rootfs\"},\"linux\":"
-				     "{\"namespaces\":[{\"type\":\"nosuch\"}]}}";
+	static const char config[] =
+		"{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"x\"],"
+		"\"cwd\":\"/\"},\"root\":{\"path\":\"rootfs\"},\"linux\":"
+		"{\"namespaces\":[{\"type\":\"nosuch\"}]}}";
 
 	b.io = io_of("c1");
 	boot(&b);
@@ -211,7 +219,8 @@ static void exec_missing_program(void)
 
 static void exec_missing_in_path(void)
 {
-	exec_fails("{" USER ",\"cwd\":\"/\",\"env\":[\"PATH=/bin\"],\"args\":[\"nosuch\"]}");
+	exec_fails("{" USER
+		   ",\"cwd\":\"/\",\"env\":[\"PATH=/bin\"],\"args\":[\"nosuch\"]}");
 }
 
 static void exec_bad_cwd(void)
@@ -265,7 +274,8 @@ static void exec_waited_for(void)
 	boot(&b);
 	do_create(&b);
 	do_start("c1", NULL);
-	told(ask_exec_json("c1", "e1", "{" USER ",\"cwd\":\"/\",\"args\":[\"/nosuch\"]}", NULL),
+	told(ask_exec_json("c1", "e1", "{" USER ",\"cwd\":\"/\",\"args\":[\"/nosuch\"]}",
+			   NULL),
 	     "Exec c1/e1");
 	w = ask_wait("c1", "e1");
 	do_start("c1", "e1");

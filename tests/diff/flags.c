@@ -19,8 +19,8 @@ static const char *here(const char *const argv[], const char *cwd)
 {
 	struct run *r = run_shim(cwd, NULL, 0, false, argv);
 
-	return text("status 0x%x, stdout %s, stderr %s", r->status, r->out_len ? "some" : "none",
-		    r->err_len ? r->err : "none");
+	return text("status 0x%x, stdout %s, stderr %s", r->status,
+		    r->out_len ? "some" : "none", r->err_len ? r->err : "none");
 }
 
 static void version(void)
@@ -37,18 +37,24 @@ static void bad_flags(void)
 	const char *const no_namespace[] = { "-id", "c1", "start", NULL };
 	struct run *r = run_shim(DIR_OF_TEST, NULL, 0, false, unknown);
 
-	say("unknown flag", "status 0x%x, %.*s", r->status, (int)strcspn(r->err, "\n"), r->err);
-	r = run_shim(DIR_OF_TEST, NULL, 0, false, no_value);
-	say("flag without a value", "status 0x%x, %.*s", r->status, (int)strcspn(r->err, "\n"),
+	say("unknown flag", "status 0x%x, %.*s", r->status, (int)strcspn(r->err, "\n"),
 	    r->err);
+	r = run_shim(DIR_OF_TEST, NULL, 0, false, no_value);
+	say("flag without a value", "status 0x%x, %.*s", r->status,
+	    (int)strcspn(r->err, "\n"), r->err);
 	say("no namespace", "%s", here(no_namespace, DIR_OF_TEST));
 }
 
 static void flag_spellings(void)
 {
 	struct box b = { .id = "c1", .command = "exit 0" };
-	const char *const argv[] = { "--namespace=" NS, text("-address=%s", e2e.address),
-				     "--publish-binary", "x", "-id=c1", "-debug=false", "start",
+	const char *const argv[] = { "--namespace=" NS,
+				     text("-address=%s", e2e.address),
+				     "--publish-binary",
+				     "x",
+				     "-id=c1",
+				     "-debug=false",
+				     "start",
 				     NULL };
 	struct run *r;
 

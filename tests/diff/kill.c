@@ -52,7 +52,8 @@ static void all_processes(void)
 
 static void all_with_term(void)
 {
-	struct box b = { .id = "c1", .command = "sleep 1000 & echo ready; wait $!; exit $?" };
+	struct box b = { .id = "c1",
+			 .command = "sleep 1000 & echo ready; wait $!; exit $?" };
 
 	running(&b);
 	wait_output(b.io.out, "ready");
@@ -160,7 +161,8 @@ static void host_pid(void)
 
 static void host_pid_killed(void)
 {
-	struct box b = { .id = "c1", .command = "sleep 1000 & echo ready; wait",
+	struct box b = { .id = "c1",
+			 .command = "sleep 1000 & echo ready; wait",
 			 .host_pid = true };
 
 	running(&b);

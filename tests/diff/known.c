@@ -8,34 +8,45 @@
 #include "tests/diff/diff.h"
 
 #define NONE "(none)"
-#define KNOWN(...) { __VA_ARGS__, false }
+#define KNOWN(...)                 \
+	{                          \
+		__VA_ARGS__, false \
+	}
 /* Depends on who is faster: need not occur. */
-#define RACE(...) { __VA_ARGS__, true }
+#define RACE(...)                 \
+	{                         \
+		__VA_ARGS__, true \
+	}
 
 const struct known known[] = {
 	/* What "delete" (the command) says after the end of each task [1.13]. */
 	KNOWN("*", "delete *", "status 0x0 {pid=P? exit_status=137 exited_at=T?}",
-	  "status 0x0 {pid=P? *exited_at=T?}",
-	  "ours has a record of the true status and time; 137 and now only when nobody knows"),
+	      "status 0x0 {pid=P? *exited_at=T?}",
+	      "ours has a record of the true status and time; 137 and now only when "
+	      "nobody knows"),
 	KNOWN("*", "file */exit", NONE, "mode 100600 ", "that record"),
 	KNOWN("*", "stderr of delete *", "some", "none",
-	  "containerd logs it as a warning; that runc does not know the container is usual"),
+	      "containerd logs it as a warning; that runc does not know the container "
+	      "is usual"),
 	KNOWN("*", "delete *", "status 0x100 no reply",
-	  "status 0x0 {pid=-1 exit_status=137 exited_at=T?}",
-	  "no file runtime: Create never came; tolerated, as by later stock shims"),
+	      "status 0x0 {pid=-1 exit_status=137 exited_at=T?}",
+	      "no file runtime: Create never came; tolerated, as by later stock shims"),
 	KNOWN("*", "file */log.json", "mode 100644 ", NONE,
-	  "the runtime's log goes to a memfd: never an old error for a new failure [B]"),
+	      "the runtime's log goes to a memfd: never an old error for a new "
+	      "failure [B]"),
 	KNOWN("*", "CloseIO c1/nope", "Unknown: process does not exist nope: not found",
-	  "NotFound: process does not exist nope: not found",
-	  "the code of all other methods [4.10]"),
+	      "NotFound: process does not exist nope: not found",
+	      "the code of all other methods [4.10]"),
 	RACE("*", "socket after Shutdown", "there", "gone",
-	  "unlinked before the answer, or the next start may join a dying shim [1.11]"),
+	     "unlinked before the answer, or the next start may join a dying shim "
+	     "[1.11]"),
 	RACE("*", "Shutdown", "Unavailable: ttrpc: closed", "OK {}",
-	  "stock may be gone before its answer is"),
+	     "stock may be gone before its answer is"),
 	KNOWN("*", "file */e?.pid", "mode 100644 P?", NONE,
-	  "pid files of execs are elsewhere: no id collides with init.pid [B]"),
+	      "pid files of execs are elsewhere: no id collides with init.pid [B]"),
 	RACE("*", "event oom", "e2e /tasks/oom {container_id=c?}", NONE,
-	     "v1: a cgroup's removal looks like one if stock is slow to see that it is gone"),
+	     "v1: a cgroup's removal looks like one if stock is slow to see that it "
+	     "is gone"),
 	/* A container that was never started. */
 	KNOWN("*", "Delete c?", "OK {pid=P? exited_at=zero}",
 	      "OK {pid=P? exit_status=137 exited_at=T?}", "the true status and time [B]"),
@@ -45,71 +56,90 @@ const struct known known[] = {
 	KNOWN("*", "event *", "* /tasks/exit * exit_status=137 exited_at=zero}",
 	      "* /tasks/exit * exit_status=137 exited_at=T?}", "the true time [B]"),
 	KNOWN("exec-outlives-init", "event 4", "*id=c1 pid=P1 *", "*id=e1 pid=P2 *",
-	  "as from 1.7 on: the exit of the init comes last [4.12]"),
+	      "as from 1.7 on: the exit of the init comes last [4.12]"),
 	KNOWN("exec-outlives-init", "event 5", "*id=e1 pid=P2 *", "*id=c1 pid=P1 *",
-	  "as from 1.7 on: the exit of the init comes last [4.12]"),
+	      "as from 1.7 on: the exit of the init comes last [4.12]"),
 	KNOWN("states-stopped", "Start c1/e1",
-	  "Unknown: OCI runtime exec failed: exec failed: cannot exec in a stopped container",
-	  "FailedPrecondition: container c1 init process is not running: failed precondition",
-	  "as from 1.7 on [4.7]"),
-	KNOWN("kill-behind-our-back", "Kill c1 *", "NotFound: no such container: not found",
-	  "NotFound: process already finished: not found",
-	  "its death is known; the runtime is not asked"),
-	KNOWN("kill-behind-our-back", "Pids c1", "Unknown: *container does not exist|", "OK {}",
-	  "an empty list, from the cgroup: the runtime is not asked"),
+	      "Unknown: OCI runtime exec failed: exec failed: cannot exec in a "
+	      "stopped container",
+	      "FailedPrecondition: container c1 init process is not running: failed "
+	      "precondition",
+	      "as from 1.7 on [4.7]"),
+	KNOWN("kill-behind-our-back", "Kill c1 *",
+	      "NotFound: no such container: not found",
+	      "NotFound: process already finished: not found",
+	      "its death is known; the runtime is not asked"),
+	KNOWN("kill-behind-our-back", "Pids c1", "Unknown: *container does not exist|",
+	      "OK {}", "an empty list, from the cgroup: the runtime is not asked"),
 	KNOWN("states-running", "Create c1",
-	  "Unknown: OCI runtime create failed: runc create failed: *already exists",
-	  "AlreadyExists: container c1: already exists",
-	  "stock ruins the files of the one that is there [B]"),
+	      "Unknown: OCI runtime create failed: runc create failed: *already exists",
+	      "AlreadyExists: container c1: already exists",
+	      "stock ruins the files of the one that is there [B]"),
 	KNOWN("kill-*", "Kill c1 *",
-	  "Unknown: unknown error after kill: runc did not terminate successfully: exit status "
-	  "1: unable to signal init: invalid argument|",
-	  "Unknown: unknown error after kill: invalid argument",
-	  "a pidfd does it, no runc process"),
-	KNOWN("kill-*", "Kill c1 -1", "Unknown: *", "InvalidArgument: 4294967295 is no signal: *",
-	  "no such number can be passed on"),
-	KNOWN("kill-exec", "Kill c1/e1 -1", "Unknown: *", "InvalidArgument: 4294967295 is no signal: *",
-	  "no such number can be passed on"),
+	      "Unknown: unknown error after kill: runc did not terminate "
+	      "successfully: exit status "
+	      "1: unable to signal init: invalid argument|",
+	      "Unknown: unknown error after kill: invalid argument",
+	      "a pidfd does it, no runc process"),
+	KNOWN("kill-*", "Kill c1 -1", "Unknown: *",
+	      "InvalidArgument: 4294967295 is no signal: *",
+	      "no such number can be passed on"),
+	KNOWN("kill-exec", "Kill c1/e1 -1", "Unknown: *",
+	      "InvalidArgument: 4294967295 is no signal: *",
+	      "no such number can be passed on"),
 
 	/* Where bytes go. */
 	RACE("stdio-binary*", "file */logger-args", "*", "*|end|*",
-	      "the logger sees the end of its pipes before the signal, which stock sends at once"),
+	     "the logger sees the end of its pipes before the signal, which stock "
+	     "sends at once"),
 	KNOWN("stdio-binary-missing", "Create c1", "Unknown: * 1 error occurred:*",
-	      "Unknown: failed to create init process I/O: failed to start binary logger: "
-	      "fork/exec /no/such/logger: no such file or directory", "stock's text has a list of one"),
+	      "Unknown: failed to create init process I/O: failed to start binary "
+	      "logger: "
+	      "fork/exec /no/such/logger: no such file or directory",
+	      "stock's text has a list of one"),
 	KNOWN("stdio-*", "* c1*",
-	      "*copy pipes: containerd-shim: opening file \"*\" failed: open *: no such file or "
-	      "directory", "Unknown: failed to start io pipe copy: open *: no such file or directory",
+	      "*copy pipes: containerd-shim: opening file \"*\" failed: open *: no "
+	      "such file or "
+	      "directory",
+	      "Unknown: failed to start io pipe copy: open *: no such file or directory",
 	      "the same, said once"),
+	KNOWN("tty-exec-resized-early", "output *", "\"stty: standard input^|\", end",
+	      "\"50 100^|\", end", "a size that was asked for in time is not lost"),
 	KNOWN("stdio-bad-url", "Create c1", "*: parse \"%zz://x\": first path segment *",
-	      "Unknown: failed to create init process I/O: unable to parse stdout uri: %zz://x",
+	      "Unknown: failed to create init process I/O: unable to parse stdout "
+	      "uri: %zz://x",
 	      "Go's words for it"),
 	KNOWN("stdio-missing-stdin", "Create c1", "Unknown: failed to open stdin fifo *",
 	      "Unknown: failed to create init process I/O: failed to open stdin fifo *",
 	      "noticed before the runtime is run"),
 	KNOWN("stdio-missing-stdin", "file c1/init.pid", "mode 100644 P1", NONE,
 	      "noticed before the runtime is run"),
-	KNOWN("stdio-missing-stdin", "delete c1", "* {pid=P1 exit_status=137 exited_at=T1}",
-	      "* {pid=-1 exit_status=137 exited_at=T1}", "noticed before the runtime is run"),
+	KNOWN("stdio-missing-stdin", "delete c1",
+	      "* {pid=P1 exit_status=137 exited_at=T1}",
+	      "* {pid=-1 exit_status=137 exited_at=T1}",
+	      "noticed before the runtime is run"),
 	KNOWN("stdio-*", "runc before delete", "c1", "none",
 	      "a Create that fails leaves nothing; stock leaves a container"),
 	KNOWN("stdio-*", "cgroups before delete", " *", "none",
 	      "a Create that fails leaves nothing; stock leaves a container"),
 
 	/* Failures. */
-	KNOWN("fail-*", "Create c1", "* unable to retrieve OCI runtime error (open */log.json: *): *",
+	KNOWN("fail-*", "Create c1",
+	      "* unable to retrieve OCI runtime error (open */log.json: *): *",
 	      "Unknown: OCI runtime create failed: *", "there is no log.json [B]"),
 	KNOWN("fail-killed-runtime", "Create c1", "* exit status 137", "* signal: killed",
 	      "the signal by its name"),
 	KNOWN("fail-unknown-options", "Create c1", "Unknown: type with url *: not found",
-	      "InvalidArgument: options of the unknown type *", "what is wrong with the request"),
+	      "InvalidArgument: options of the unknown type *",
+	      "what is wrong with the request"),
 	KNOWN("fail-bad-options", "Create c1", "FailedPrecondition: unexpected EOF",
 	      "InvalidArgument: the options are no valid containerd.runc.v1.Options: *",
 	      "what is wrong with the request"),
 	KNOWN("fail-no-bundle", "Create c2", "NotFound: open */options.json: *",
 	      "InvalidArgument: */c2/config.json: No such file *",
 	      "config.json is read first, and nothing written before"),
-	KNOWN("fail-bad-config", "Create c1", "Unknown: OCI runtime create failed: *unexpected EOF",
+	KNOWN("fail-bad-config", "Create c1",
+	      "Unknown: OCI runtime create failed: *unexpected EOF",
 	      "InvalidArgument: config.json:1:12: premature EOF: *",
 	      "config.json is read first, and nothing written before"),
 	KNOWN("fail-bad-config", "file c1/options.json", "*", NONE,
@@ -117,37 +147,68 @@ const struct known known[] = {
 	KNOWN("fail-bad-config", "file c1/runtime", "*", NONE,
 	      "config.json is read first, and nothing written before"),
 	KNOWN("exec-fail-*-json", "Exec c1/e1", "Unknown: unexpected end of JSON input",
-	      "InvalidArgument: exec e1: process:1:*: premature EOF: *", "with the position"),
+	      "InvalidArgument: exec e1: process:1:*: premature EOF: *",
+	      "with the position"),
+
+	/* The types in an exec's document: the runtime looks at them, at Start. */
+	KNOWN("exec-fail-wrong-type", "Exec c1/e1", "Unknown: json: cannot unmarshal *",
+	      "OK {}", "the runtime judges it, at Start"),
+	KNOWN("exec-fail-wrong-type", "* c1/e1*", "NotFound: *", "*",
+	      "the runtime judges it, at Start"),
+	KNOWN("exec-fail-wrong-type", "event ?", "*", "*",
+	      "thus there is one event more"),
 
 	/* Mounts: the text of 1.7 and later [6.2]. */
 	KNOWN("mount-*", "Create c1", "Unknown: failed to mount rootfs component &{*}: *",
-	      "Unknown: failed to mount rootfs component: mount source: \"*\", target: \"*\", "
-	      "fstype: *, flags: *, data: \"*\", err: *", "as from 1.7 on [6.2]"),
+	      "Unknown: failed to mount rootfs component: mount source: \"*\", "
+	      "target: \"*\", "
+	      "fstype: *, flags: *, data: \"*\", err: *",
+	      "as from 1.7 on [6.2]"),
+
+	RACE("control-pause", "event ?*", "* /tasks/exit *", "* /tasks/resumed *",
+	     "an exec that dies as it is resumed"),
+	RACE("control-pause", "event ?*", "* /tasks/resumed *", "* /tasks/exit *",
+	     "an exec that dies as it is resumed"),
 
 	/* Update: the runtime judges the document. */
 	KNOWN("control-update", "Update c1 *", "Unknown: *JSON input",
 	      "Unknown: runc did not terminate successfully: exit status 1: *EOF",
 	      "the document goes to the runtime as it is"),
 	KNOWN("control-update", "Update c1 *", "Unknown: invalid character *",
-	      "Unknown: runc did not terminate successfully: exit status 1: invalid character *",
+	      "Unknown: runc did not terminate successfully: exit status 1: invalid "
+	      "character *",
 	      "the document goes to the runtime as it is"),
 	KNOWN("control-update", "Update c1 *", "Unknown: json: cannot unmarshal *",
-	      "Unknown: runc did not terminate successfully: exit status 1: json: cannot unmarshal *",
+	      "Unknown: runc did not terminate successfully: exit status 1: json: "
+	      "cannot unmarshal *",
 	      "the document goes to the runtime as it is"),
 	KNOWN("control-update", "Update c1 *", "*: unable to set memory limit *)|",
 	      "*: unable to set memory limit *)", "no newline at the end of a text"),
+
+	/* How the runtime is run. */
+	KNOWN("runtime-argv", "runc kill", "*", NONE, "signals go by pidfd"),
+
+	/* One shim begins, the other goes on: the above, with sides changed. */
+	KNOWN("cross-*", "stderr of delete *", "none", "some", "stock's warning [1.13]"),
+	KNOWN("cross-start", "file */exit", "mode 100600 ", NONE,
+	      "our record of the true status"),
+	KNOWN("cross-start", "file */log.json", NONE, "mode 100644 ", "ours has none"),
+	KNOWN("cross-start", "delete c1", "* exit_status=5 *", "* exit_status=137 *",
+	      "our record of the true status"),
 
 	/* The command line. */
 	KNOWN("flags-version", "-v", "*, /run/diff/bin/containerd-shim-runc-v2;*",
 	      "*, containerd-shim-runc-v2;*", "as from 1.7 on [1.9]"),
 	KNOWN("flags-*", "*", "status 0x100*", "status 0x100*|",
 	      "a line ends with a newline; the texts about config.json are our own"),
-	KNOWN("flags-delete", "delete with bad options", "status 0x100, none", "status 0x0, reply",
+	KNOWN("flags-delete", "delete with bad options", "status 0x100, none",
+	      "status 0x0, reply",
 	      "what can be cleaned up is: a refusal would leave more behind"),
-	KNOWN("flags-info", "info", "status 0x200, *", "status 0x0, stdout some, stderr none",
-	      "2.x has -info [1.9]"),
+	KNOWN("flags-info", "info", "status 0x200, *",
+	      "status 0x0, stdout some, stderr none", "2.x has -info [1.9]"),
 	KNOWN("flags-unknown-methods", "Task v3", "Unimplemented: service *",
-	      "NotFound: container not created: not found", "both versions are served [1.5]"),
+	      "NotFound: container not created: not found",
+	      "both versions are served [1.5]"),
 };
 
 const size_t n_known = sizeof(known) / sizeof(known[0]);

@@ -58,7 +58,8 @@ static const char *contents(const char *path, const char *name)
 		data = read_file(path, NULL);
 		return data ? pid_name(strtol(data, NULL, 10)) : "?";
 	}
-	if (strcmp(name, "address") && strcmp(name, "runtime") && strcmp(name, "options.json"))
+	if (strcmp(name, "address") && strcmp(name, "runtime") &&
+	    strcmp(name, "options.json"))
 		return "";
 	data = read_file(path, NULL);
 	return data ? text("\"%s\"", data) : "?";
@@ -118,9 +119,9 @@ static char *last_mount(void)
 	return last ? text("%.*s", (int)strcspn(last, " "), last) : NULL;
 }
 
-static const char *const hierarchies[] = { "cpu", "cpuacct", "cpuset", "memory", "devices",
-					   "freezer", "blkio", "pids", "systemd", "unified",
-					   "" };
+static const char *const hierarchies[] = { "cpu",     "cpuacct", "cpuset", "memory",
+					   "devices", "freezer", "blkio",  "pids",
+					   "systemd", "unified", "" };
 
 static const char *cgroups(bool and_remove)
 {

@@ -9,14 +9,17 @@ static void say_root(const char *id)
 {
 	struct stat st;
 
-	say("rootfs", "%s", stat(in_bundle(id, "rootfs/bin/busybox"), &st) == 0 ? "mounted" :
-									    "empty");
+	say("rootfs", "%s",
+	    stat(in_bundle(id, "rootfs/bin/busybox"), &st) == 0 ? "mounted" : "empty");
 }
 
 /* Create, Start, Wait, Delete over these mounts. */
 static void life_on(const struct mount_entry *m, size_t n, const char *command)
 {
-	struct box b = { .id = "c1", .command = command, .root = "rootfs", .rootfs = m,
+	struct box b = { .id = "c1",
+			 .command = command,
+			 .root = "rootfs",
+			 .rootfs = m,
 			 .n_rootfs = n };
 
 	b.io = io_of("c1");
@@ -37,7 +40,8 @@ static void life_on(const struct mount_entry *m, size_t n, const char *command)
 
 static void bind(void)
 {
-	life_on(&(struct mount_entry){ "bind", ROOTFS, { "rbind", "rw" } }, 1, "echo hello");
+	life_on(&(struct mount_entry){ "bind", ROOTFS, { "rbind", "rw" } }, 1,
+		"echo hello");
 }
 
 static void bind_read_only(void)
@@ -69,7 +73,8 @@ static void two_mounts(void)
 
 static void missing_source(void)
 {
-	life_on(&(struct mount_entry){ "bind", "/no/such/source", { "rbind" } }, 1, "echo x");
+	life_on(&(struct mount_entry){ "bind", "/no/such/source", { "rbind" } }, 1,
+		"echo x");
 }
 
 static void second_fails(void)
@@ -93,7 +98,10 @@ static void unknown_option(void)
 static void mounted_but_create_fails(void)
 {
 	const struct mount_entry m = { "bind", ROOTFS, { "rbind" } };
-	struct box b = { .id = "c1", .args = "[\"/no/such\"]", .root = "rootfs", .rootfs = &m,
+	struct box b = { .id = "c1",
+			 .args = "[\"/no/such\"]",
+			 .root = "rootfs",
+			 .rootfs = &m,
 			 .n_rootfs = 1 };
 
 	b.io = io_of("c1");
@@ -106,8 +114,11 @@ static void mounted_but_create_fails(void)
 static void crashed(void)
 {
 	const struct mount_entry m = { "bind", ROOTFS, { "rbind" } };
-	struct box b = { .id = "c1", .command = "exec sleep 1000", .root = "rootfs",
-			 .rootfs = &m, .n_rootfs = 1 };
+	struct box b = { .id = "c1",
+			 .command = "exec sleep 1000",
+			 .root = "rootfs",
+			 .rootfs = &m,
+			 .n_rootfs = 1 };
 
 	b.io = io_of("c1");
 	boot(&b);
@@ -119,7 +130,10 @@ static void crashed(void)
 static void rootfs_made(void)
 {
 	const struct mount_entry m = { "bind", ROOTFS, { "rbind" } };
-	struct box b = { .id = "c1", .command = "exit 0", .root = "rootfs", .rootfs = &m,
+	struct box b = { .id = "c1",
+			 .command = "exit 0",
+			 .root = "rootfs",
+			 .rootfs = &m,
 			 .n_rootfs = 1 };
 
 	b.io = io_of("c1");

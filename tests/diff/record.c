@@ -87,7 +87,8 @@ static char *replaced(const char *s, const char *from, const char *to)
 
 	if (!at)
 		return text("%s", s);
-	return text("%.*s%s%s", (int)(at - s), s, to, replaced(at + strlen(from), from, to));
+	return text("%.*s%s%s", (int)(at - s), s, to,
+		    replaced(at + strlen(from), from, to));
 }
 
 /* Digits behind @word become "N": random names of files, pids in texts. */
@@ -100,20 +101,21 @@ static char *without_digits(const char *s, const char *word)
 		return text("%s", s);
 	at += strlen(word);
 	n = strspn(at, "0123456789");
-	return text("%.*s%s%s", (int)(at - s), s, n ? "N" : "", without_digits(at + n, word));
+	return text("%.*s%s%s", (int)(at - s), s, n ? "N" : "",
+		    without_digits(at + n, word));
 }
 
 static char *normal(const char *s)
 {
-	static const char *const words[] = { "runc-process", "/tmp/pty", "/proc/", "pid: ",
+	static const char *const words[] = { "runc-process",	"/tmp/pty",
+					     "/proc/",		"pid: ",
 					     "current usage: ", "peak usage: " };
 	char *out = replaced(s, cgroup_name(), "/CGROUP");
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		out = without_digits(out, words[i]);
 	for (char *c = out; *c; c++)
-		if (*c == '\n')
-			*c = '|';
+		*c = *c == '\n' ? '|' : *c == '\r' ? '^' : *c;
 	return out;
 }
 
@@ -130,7 +132,6 @@ void say(const char *label, const char *format, ...)
 }
 
 /* -------------------------------------------------------------- rendering */
-
 
 static void render_message(FILE *f, const ProtobufCMessage *m);
 
@@ -215,7 +216,8 @@ static void render_message(FILE *f, const ProtobufCMessage *m)
 		if (d->label == PROTOBUF_C_LABEL_REPEATED) {
 			size_t n = *(const size_t *)(const void *)((const char *)m +
 								   d->quantifier_offset);
-			const void *const *array = *(const void *const *const *)(const void *)at;
+			const void *const *array =
+				*(const void *const *const *)(const void *)at;
 
 			for (size_t k = 0; k < n; k++, sep = " ") {
 				fprintf(f, "%s%s=", sep, d->name);

@@ -215,12 +215,8 @@ static void exec_states(void)
 }
 
 const struct scenario states_scenarios[] = {
-	{ "states-created", in_created },
-	{ "states-running", in_running },
-	{ "states-paused", in_paused },
-	{ "states-stopped", in_stopped },
-	{ "states-unknown", unknown_container },
-	{ "states-deleted", after_delete },
-	{ "states-exec", exec_states },
-	{ NULL, NULL },
+	{ "states-created", in_created },	 { "states-running", in_running },
+	{ "states-paused", in_paused },		 { "states-stopped", in_stopped },
+	{ "states-unknown", unknown_container }, { "states-deleted", after_delete },
+	{ "states-exec", exec_states },		 { NULL, NULL },
 };

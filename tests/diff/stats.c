@@ -15,14 +15,30 @@ static void say_message(const char *path, const ProtobufCMessage *m);
 /* Zero at one moment, not at the next. */
 static bool is_volatile(const char *name)
 {
-	static const char *const names[] = { "dirty", "writeback", "total_dirty",
-					     "total_writeback", "mapped_file", "cache",
-					     "total_cache", "total_mapped_file", "usage_user",
-					     "kernel", "user", "active_file", "inactive_file",
-					     "total_active_file", "total_inactive_file",
-					     "pg_maj_fault", "total_pg_maj_fault", "active_anon",
-					     "total_active_anon", "inactive_anon", "rss",
-					     "total_inactive_anon", "total_rss", "per_cpu" };
+	static const char *const names[] = { "dirty",
+					     "writeback",
+					     "total_dirty",
+					     "total_writeback",
+					     "mapped_file",
+					     "cache",
+					     "total_cache",
+					     "total_mapped_file",
+					     "usage_user",
+					     "kernel",
+					     "user",
+					     "active_file",
+					     "inactive_file",
+					     "total_active_file",
+					     "total_inactive_file",
+					     "pg_maj_fault",
+					     "total_pg_maj_fault",
+					     "active_anon",
+					     "total_active_anon",
+					     "inactive_anon",
+					     "rss",
+					     "total_inactive_anon",
+					     "total_rss",
+					     "per_cpu" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], name))
@@ -66,14 +82,16 @@ static void say_message(const char *path, const ProtobufCMessage *m)
 			say_field(name, d, at);
 			continue;
 		}
-		n = *(const size_t *)(const void *)((const char *)m + d->quantifier_offset);
+		n = *(const size_t *)(const void *)((const char *)m +
+						    d->quantifier_offset);
 		if (d->type != PROTOBUF_C_TYPE_MESSAGE || strstr(name, "blkio")) {
 			say(name, "%s", n ? "some" : "none");
 			continue;
 		}
 		for (size_t k = 0; k < n; k++)
 			say_field(text("%s[%zu]", name, k), d,
-				  &(*(ProtobufCMessage *const *const *)(const void *)at)[k]);
+				  &(*(ProtobufCMessage *const *const *)(const void *)
+					    at)[k]);
 	}
 }
 
@@ -96,8 +114,8 @@ void do_stats(const char *id)
 	if (!any)
 		return;
 	v1 = strstr(any->type_url, ".v1.");
-	m = protobuf_c_message_unpack(v1 ? &metrics_v1__metrics__descriptor :
-					   &metrics_v2__metrics__descriptor,
+	m = protobuf_c_message_unpack(v1 ? &metrics_v1__metrics__descriptor
+					 : &metrics_v2__metrics__descriptor,
 				      NULL, any->value.len, any->value.data);
 	if (!m) {
 		say("Stats", "cannot be decoded");

@@ -64,7 +64,8 @@ static void large_output(void)
 
 static void nothing(void)
 {
-	struct box b = { .id = "c1", .command = "readlink /proc/self/fd/0 | grep -q null; exit 5" };
+	struct box b = { .id = "c1",
+			 .command = "readlink /proc/self/fd/0 | grep -q null; exit 5" };
 
 	whole_life(&b);
 	finish();
@@ -99,7 +100,8 @@ static int by_text(const void *a, const void *b)
 /* The lines sorted: in which order stdout and stderr come is chance. */
 static void say_file(const char *path)
 {
-	char *data = read_file(path, NULL), *lines[16], *save = NULL, *l, *out = text("%s", "");
+	char *data = read_file(path, NULL), *lines[16], *save = NULL, *l,
+	     *out = text("%s", "");
 	struct stat st = { 0 };
 	size_t n = 0;
 
@@ -110,7 +112,8 @@ static void say_file(const char *path)
 	qsort(lines, n, sizeof(*lines), by_text);
 	for (size_t i = 0; i < n; i++)
 		out = text("%s%s|", out, lines[i]);
-	say(text("file %s", path), "mode %o %s", st.st_mode, data ? out : "cannot be read");
+	say(text("file %s", path), "mode %o %s", st.st_mode,
+	    data ? out : "cannot be read");
 }
 
 static void plain_files(void)
@@ -150,7 +153,8 @@ static void file_scheme_there(void)
 
 static const char logger_script[] =
 	"#!/bin/busybox sh\n"
-	"{ echo \"$@\"; echo $CONTAINER_ID $CONTAINER_NAMESPACE; } >/run/e2e/logger-args\n"
+	"{ echo \"$@\"; echo $CONTAINER_ID $CONTAINER_NAMESPACE; } "
+	">/run/e2e/logger-args\n"
 	"busybox readlink /proc/self/fd/0 >>/run/e2e/logger-args\n"
 	"exec 5>&-\n"
 	"busybox cat <&4 >/run/e2e/logger-err &\n"
@@ -167,6 +171,19 @@ static char *logger(const char *script, const char *query)
 	return text("binary://%s%s", path, query);
 }
 
+/* The logger has written something: a signal that comes now finds it at work. */
+static bool logged(const char *name)
+{
+	struct stat st;
+
+	return stat(in_dir(name), &st) == 0 && st.st_size > 0;
+}
+
+static void wait_logger(void)
+{
+	until(logged("logger-out") && logged("logger-err"));
+}
+
 static void say_logger(void)
 {
 	say_file(in_dir("logger-args"));
@@ -179,7 +196,12 @@ static void binary_scheme(void)
 	struct box b = { .id = "c1", .command = "echo out; echo err >&2" };
 
 	b.io.out = b.io.err = logger(logger_script, "?id=value");
-	whole_life(&b);
+	boot(&b);
+	do_create(&b);
+	do_start("c1", NULL);
+	do_wait("c1", NULL);
+	wait_logger();
+	do_delete("c1", NULL);
 	say_logger();
 	finish();
 }
@@ -197,6 +219,7 @@ static void binary_scheme_exec(void)
 	do_exec("c1", "e1", "echo out; echo err >&2", &io);
 	do_start("c1", "e1");
 	do_wait("c1", "e1");
+	wait_logger();
 	do_delete("c1", "e1");
 	say_logger();
 	do_end("c1", NULL);
@@ -224,7 +247,9 @@ static void binary_dies(void)
 
 static void bad_names(const char *out, const char *err)
 {
-	struct box b = { .id = "c1", .command = "echo x", .io = { .out = out, .err = err } };
+	struct box b = { .id = "c1",
+			 .command = "echo x",
+			 .io = { .out = out, .err = err } };
 
 	whole_life(&b);
 	finish();
@@ -285,7 +310,8 @@ static void exec_bad_names(void)
 /* The client goes away and comes back: nothing is lost, nothing stops. */
 static void client_comes_back(void)
 {
-	struct box b = { .id = "c1", .command = "echo one; read x; echo two; read x; echo three" };
+	struct box b = { .id = "c1",
+			 .command = "echo one; read x; echo two; read x; echo three" };
 	struct reader *again;
 	int fd;
 

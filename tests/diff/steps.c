@@ -192,11 +192,13 @@ void do_start(const char *id, const char *exec)
 	told(ask_start(id, exec), "Start %s", who(id, exec));
 }
 
-void do_exec(const char *id, const char *exec, const char *command, const struct stdio *io)
+void do_exec(const char *id, const char *exec, const char *command,
+	     const struct stdio *io)
 {
 	const char *json = text("{\"user\":{\"uid\":0,\"gid\":0},\"cwd\":\"/\","
 				"\"env\":[\"PATH=/bin\"],\"args\":[\"/bin/sh\",\"-c\","
-				"\"%s\"]}", command);
+				"\"%s\"]}",
+				command);
 
 	told(ask_exec_json(id, exec, json, io), "Exec %s", who(id, exec));
 }
@@ -266,7 +268,8 @@ void do_update(const char *id, const char *json)
 	Google__Protobuf__Any r = GOOGLE__PROTOBUF__ANY__INIT;
 
 	q.id = STR(id);
-	r.type_url = STR("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+	r.type_url =
+		STR("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
 	r.value.data = (uint8_t *)STR(json);
 	r.value.len = strlen(json);
 	q.resources = &r;
@@ -355,8 +358,8 @@ static void say_last_events(void)
 static void say_delete(const char *id)
 {
 	struct run *r = run_delete(in_bundle(id, ""), id);
-	ProtobufCMessage *m = protobuf_c_message_unpack(&task__delete_response__descriptor, NULL,
-							r->out_len, (uint8_t *)r->out);
+	ProtobufCMessage *m = protobuf_c_message_unpack(
+		&task__delete_response__descriptor, NULL, r->out_len, (uint8_t *)r->out);
 
 	say(text("delete %s", id), "status 0x%x %s", r->status,
 	    m && r->out_len ? rendered(m) : "no reply");

@@ -16,7 +16,8 @@ static struct stdio terminal(const char *id, bool in)
 
 static void output(void)
 {
-	struct box b = { .id = "c1", .terminal = true,
+	struct box b = { .id = "c1",
+			 .terminal = true,
 			 .command = "echo hello; echo oops >&2; exit 7" };
 
 	b.io = terminal("c1", false);
@@ -28,14 +29,16 @@ static void output(void)
 	do_state("c1", NULL);
 	say_output(b.io.out, true);
 	do_delete("c1", NULL);
-	say("ptmx in the shim", "%d", count_fds_of(e2e.server, "/dev/ptmx") +
-					       count_fds_of(e2e.server, "/dev/pts/ptmx"));
+	say("ptmx in the shim", "%d",
+	    count_fds_of(e2e.server, "/dev/ptmx") +
+		    count_fds_of(e2e.server, "/dev/pts/ptmx"));
 	finish();
 }
 
 static void megabyte(void)
 {
-	struct box b = { .id = "c1", .terminal = true,
+	struct box b = { .id = "c1",
+			 .terminal = true,
 			 .command = "yes 0123456789abcde | head -n 65536" };
 
 	b.io = terminal("c1", false);
@@ -50,7 +53,8 @@ static void megabyte(void)
 
 static void sizes(void)
 {
-	struct box b = { .id = "c1", .terminal = true,
+	struct box b = { .id = "c1",
+			 .terminal = true,
 			 .command = "stty size; read x; stty size; read x; exit 2" };
 	int fd;
 
@@ -79,9 +83,12 @@ static void sizes(void)
 /* The end of stdin hangs the terminal up. */
 static void stdin_end(void)
 {
-	struct box b = { .id = "c1", .terminal = true,
-			 .command = "trap 'exit 9' HUP; echo ready; while read x; do echo got $x; "
-				    "done; exit 4" };
+	struct box b = {
+		.id = "c1",
+		.terminal = true,
+		.command = "trap 'exit 9' HUP; echo ready; while read x; do echo got $x; "
+			   "done; exit 4"
+	};
 	int fd;
 
 	b.io = terminal("c1", true);
@@ -103,8 +110,11 @@ static void stdin_end(void)
 
 static void control_c(void)
 {
-	struct box b = { .id = "c1", .terminal = true,
-			 .command = "trap 'exit 9' INT; echo ready; while :; do read x; done" };
+	struct box b = {
+		.id = "c1",
+		.terminal = true,
+		.command = "trap 'exit 9' INT; echo ready; while :; do read x; done"
+	};
 	int fd;
 
 	b.io = terminal("c1", true);
@@ -235,8 +245,11 @@ static void exec_fails(void)
 	boot(&b);
 	do_create(&b);
 	do_start("c1", NULL);
-	told(ask_exec_json("c1", "e1", "{\"user\":{\"uid\":0,\"gid\":0},\"cwd\":\"/\","
-			   "\"env\":[],\"args\":[\"/no/such/program\"]}", &io), "Exec c1/e1");
+	told(ask_exec_json("c1", "e1",
+			   "{\"user\":{\"uid\":0,\"gid\":0},\"cwd\":\"/\","
+			   "\"env\":[],\"args\":[\"/no/such/program\"]}",
+			   &io),
+	     "Exec c1/e1");
 	do_start("c1", "e1");
 	do_state("c1", "e1");
 	do_delete("c1", "e1");
