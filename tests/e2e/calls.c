@@ -80,8 +80,8 @@ void fails_at(struct where w, struct answer *a, int code, const char *expected)
 {
 	await_at(w, a);
 	if (a->code != code || (expected && strcmp(a->text, expected)))
-		fail_at(w, "%s \"%s\", expected: %s \"%s\"", ttrpc_code_name(a->code), a->text,
-			ttrpc_code_name(code), expected ? expected : "*");
+		fail_at(w, "%s \"%s\", expected: %s \"%s\"", ttrpc_code_name(a->code),
+			a->text, ttrpc_code_name(code), expected ? expected : "*");
 }
 
 void fails_with_at(struct where w, struct answer *a, int code, const char *part)
@@ -156,13 +156,13 @@ struct answer *ask_exec(const char *id, const char *exec_id, const char *command
 	return ask("Exec", &q);
 }
 
-#define ASK_ID_EXEC(fn, Type, INIT, method)                                 \
-	struct answer *fn(const char *id, const char *exec_id)              \
-	{                                                                   \
-		Task__##Type q = INIT;                                      \
-		q.id = STR(id);                                             \
-		q.exec_id = STR(exec_id);                                   \
-		return ask(method, &q);                                     \
+#define ASK_ID_EXEC(fn, Type, INIT, method)                    \
+	struct answer *fn(const char *id, const char *exec_id) \
+	{                                                      \
+		Task__##Type q = INIT;                         \
+		q.id = STR(id);                                \
+		q.exec_id = STR(exec_id);                      \
+		return ask(method, &q);                        \
 	}
 
 ASK_ID_EXEC(ask_start, StartRequest, TASK__START_REQUEST__INIT, "Start")

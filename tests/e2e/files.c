@@ -162,7 +162,8 @@ char *process_json(const char *name, const char *command)
 {
 	return text("{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},"
 		    "\"args\":[\"/bin/sh\",\"-c\",%s],\"env\":[\"PATH=%s\",%s],"
-		    "\"cwd\":\"/\"}", quoted(command), "/usr/sbin:/usr/bin:/sbin:/bin",
+		    "\"cwd\":\"/\"}",
+		    quoted(command), "/usr/sbin:/usr/bin:/sbin:/bin",
 		    quoted(text("FAKE_NAME=%s", name)));
 }
 
@@ -251,7 +252,8 @@ static struct reader *reader_new(const char *path, int flags)
 	struct reader *r = calloc(1, sizeof(*r));
 	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
 
-	if (!r || fd < 0 || watch_add(&e2e.loop, &r->watch, fd, EPOLLIN, reader_ready) < 0)
+	if (!r || fd < 0 ||
+	    watch_add(&e2e.loop, &r->watch, fd, EPOLLIN, reader_ready) < 0)
 		fail_at(HERE, "%s: %s", path, strerror(errno));
 	r->path = path;
 	list_append(&e2e.readers, &r->link);

@@ -135,7 +135,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static int remove_directory(const char *path, const struct stat *st, int type, struct FTW *f)
+static int remove_directory(const char *path, const struct stat *st, int type,
+			    struct FTW *f)
 {
 	(void)st, (void)f;
 	return type == FTW_DP ? rmdir(path) : 0;
@@ -173,8 +174,8 @@ static void make_cgroup(void)
 	for (size_t i = 0; i < 2 && !e2e.cgroup[0]; i++) {
 		if (!exists(text("%s/cgroup.procs", roots[i])))
 			continue;
-		snprintf(e2e.cgroup, sizeof(e2e.cgroup), "%s/brass-e2e-%lld-%ld", roots[i],
-			 (long long)now.tv_sec, now.tv_nsec);
+		snprintf(e2e.cgroup, sizeof(e2e.cgroup), "%s/brass-e2e-%lld-%ld",
+			 roots[i], (long long)now.tv_sec, now.tv_nsec);
 		if (mkdir(e2e.cgroup, 0755) < 0)
 			e2e.cgroup[0] = 0;
 	}
@@ -244,8 +245,9 @@ static int check_files(void)
 	left = mounts();
 	if (left)
 		r = complain("mount", left);
-	while (mounts() && umount2(text("%.*s", (int)strcspn(mounts() + 1, " "),
-					mounts() + 1), MNT_DETACH) == 0)
+	while (mounts() &&
+	       umount2(text("%.*s", (int)strcspn(mounts() + 1, " "), mounts() + 1),
+		       MNT_DETACH) == 0)
 		;
 	return r;
 }
@@ -268,8 +270,8 @@ int e2e_teardown(void **st)
 		free(pool[--pool_len]);
 	fds = count_fds(getpid());
 	if (fds != e2e.fds_before)
-		r |= complain("descriptors of the test", text("%d, before: %d", fds,
-							      e2e.fds_before));
+		r |= complain("descriptors of the test",
+			      text("%d, before: %d", fds, e2e.fds_before));
 	return r;
 }
 

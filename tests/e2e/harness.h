@@ -63,7 +63,8 @@ struct e2e {
 	struct {
 		const char *type, *source, *options[8];
 	} rootfs;
-	char cgroup[96]; /* where fake-runc makes cgroups; "": this machine has none for us */
+	/* Where fake-runc makes cgroups; "": this machine has none for us. */
+	char cgroup[96];
 	bool no_cgroup; /* for shims to come: containers stay in the shim's own */
 	bool keep_runc_state; /* the test leaves containers in fake-runc's books */
 	struct list answers, readers, logs;
@@ -77,15 +78,15 @@ int e2e_teardown(void **state);
 _Noreturn void e2e_main(int (*run)(void));
 
 #define E2E(test) cmocka_unit_test_setup_teardown(test, e2e_setup, e2e_teardown)
-#define E2E_GROUP(...)                                                      \
-	static int run_group(void)                                          \
-	{                                                                   \
-		const struct CMUnitTest tests[] = { __VA_ARGS__ };          \
-		return cmocka_run_group_tests(tests, NULL, NULL);           \
-	}                                                                   \
-	int main(void)                                                      \
-	{                                                                   \
-		e2e_main(run_group);                                 \
+#define E2E_GROUP(...)                                             \
+	static int run_group(void)                                 \
+	{                                                          \
+		const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
+		return cmocka_run_group_tests(tests, NULL, NULL);  \
+	}                                                          \
+	int main(void)                                             \
+	{                                                          \
+		e2e_main(run_group);                               \
 	}
 
 struct where {
@@ -98,11 +99,11 @@ _Noreturn void fail_at(struct where w, const char *format, ...)
 
 /* Runs the loop until @condition, for SOON milliseconds at most. */
 #define until(condition) until_within(SOON, condition)
-#define until_within(ms, condition)                                         \
-	do {                                                                \
-		uint64_t due_ = deadline_in(ms);                            \
-		while (!(condition))                                        \
-			if (!loop_until(due_))                              \
+#define until_within(ms, condition)                                           \
+	do {                                                                  \
+		uint64_t due_ = deadline_in(ms);                              \
+		while (!(condition))                                          \
+			if (!loop_until(due_))                                \
 				fail_at(HERE, "not in time: %s", #condition); \
 	} while (0)
 uint64_t deadline_in(uint64_t ms);
@@ -177,10 +178,10 @@ struct run *run_end(struct run *r);
 struct run *run_start(const char *cwd, const char *id);
 struct run *run_delete(const char *cwd, const char *id);
 /* The command line of containerd for an action. */
-#define ARGS(id, ...)                                                       \
-	((const char *const[]){ "-namespace", NS, "-address", e2e.address,  \
-		"-publish-binary", "/usr/bin/containerd", "-id", id,        \
-		__VA_ARGS__, NULL })
+#define ARGS(id, ...)                                                                \
+	((const char *const[]){ "-namespace", NS, "-address", e2e.address,           \
+				"-publish-binary", "/usr/bin/containerd", "-id", id, \
+				__VA_ARGS__, NULL })
 
 /* Makes a bundle, starts its shim, connects to it. */
 struct bundle *shim_for(const char *id, const char *command);
@@ -274,7 +275,8 @@ static inline uint32_t as_pid(const void *reply)
 #define start(id, exec) as_pid(ok(ask_start(id, exec)))
 #define state(id, exec) as_state(ok(ask_state(id, exec)))
 #define wait_exit(id, exec) as_wait(ok(ask_wait(id, exec)))
-#define delete(id, exec) as_delete(ok(ask_delete(id, exec)))
+#define delete_task(id, exec) as_delete(ok(ask_delete(id, exec)))
+#define delete delete_task /* the older name */
 #define kill_task(id, exec, sig) ok(ask_kill(id, exec, sig, false))
 #define exec_add(id, exec, command) ok(ask_exec(id, exec, command, NULL))
 
@@ -303,7 +305,8 @@ const struct event *event_at(struct where w, size_t i);
  * "exit ID PROCESS STATUS", "delete ID STATUS", "exec-added ID EXEC",
  * "exec-started ID EXEC". Waits for them.
  */
-#define expect_events(...) expect_events_at(HERE, (const char *const[]){ __VA_ARGS__, NULL })
+#define expect_events(...) \
+	expect_events_at(HERE, (const char *const[]){ __VA_ARGS__, NULL })
 void expect_events_at(struct where w, const char *const lines[]);
 /* All events that came were expected. */
 #define expect_no_more_events() expect_no_more_events_at(HERE)

@@ -43,7 +43,8 @@ static const struct {
 /* The line of expect_events(): the topic's last word and what tells events apart. */
 static void render(struct event *e)
 {
-	const char *topic = strrchr(e->topic, '/') ? strrchr(e->topic, '/') + 1 : e->topic;
+	const char *topic = strrchr(e->topic, '/') ? strrchr(e->topic, '/') + 1
+						   : e->topic;
 	const void *m = e->message;
 	char *l = e->line;
 
@@ -70,8 +71,8 @@ static void render(struct event *e)
 
 static void take(struct ttrpc_call *call, const ProtobufCMessage *request)
 {
-	const Types__Envelope *v = ((const Forward__ForwardRequest *)(const void *)request)
-					   ->envelope;
+	const Types__Envelope *v =
+		((const Forward__ForwardRequest *)(const void *)request)->envelope;
 	const char *ns = ttrpc_call_metadata(call, "containerd-namespace-ttrpc");
 	Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
 	struct event *e = calloc(1, sizeof(*e));
@@ -129,7 +130,8 @@ void sink_open(void)
 	if (!sink.parked.next)
 		list_init(&sink.parked);
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", e2e.ttrpc_address);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0 ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    listen(fd, 16) < 0 ||
 	    ttrpc_server_open(&sink.server, &e2e.loop, fd, NULL) < 0)
 		fail_at(HERE, "sink: %s", strerror(errno));
 	sink.service = (struct ttrpc_service){
@@ -180,8 +182,8 @@ void sink_free(void)
 		struct event *e = sink.events[--sink.n];
 
 		if (e->message)
-			protobuf_c_message_free_unpacked((ProtobufCMessage *)(uintptr_t)
-								 e->message, NULL);
+			protobuf_c_message_free_unpacked(
+				(ProtobufCMessage *)(uintptr_t)e->message, NULL);
 		free(e);
 	}
 	memset(&sink, 0, sizeof(sink));
@@ -211,8 +213,8 @@ void expect_events_at(struct where w, const char *const lines[])
 		const char *line = event_at(w, sink.expected)->line;
 
 		if (strcmp(line, *lines))
-			fail_at(w, "event %zu is \"%s\", expected: \"%s\"", sink.expected, line,
-				*lines);
+			fail_at(w, "event %zu is \"%s\", expected: \"%s\"", sink.expected,
+				line, *lines);
 		sink.expected++;
 	}
 }
@@ -220,5 +222,6 @@ void expect_events_at(struct where w, const char *const lines[])
 void expect_no_more_events_at(struct where w)
 {
 	if (sink.n > sink.expected)
-		fail_at(w, "one event too many: \"%s\"", sink.events[sink.expected]->line);
+		fail_at(w, "one event too many: \"%s\"",
+			sink.events[sink.expected]->line);
 }

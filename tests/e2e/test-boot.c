@@ -29,8 +29,8 @@ static char *socket_of(const char *group)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		execl("/bin/sh", "sh", "-c", text("printf %%s '%s' | sha256sum >%s", name,
-						  in_dir("sum")), NULL);
+		execl("/bin/sh", "sh", "-c",
+		      text("printf %%s '%s' | sha256sum >%s", name, in_dir("sum")), NULL);
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
@@ -56,12 +56,13 @@ static void version(void **st)
 static void bad_flags(void **st)
 {
 	static const char *const rows[][4] = {
-		{ "-nonsense" }, { "-nonsense=1", "start" }, { "-id" },
-		{ "-debug=maybe", "start" }, { "---id", "x" }, { "-", "-=" },
+		{ "-nonsense" },  { "-nonsense=1", "start" },
+		{ "-id" },	  { "-debug=maybe", "start" },
+		{ "---id", "x" }, { "-=x" },
 	};
 
 	(void)st;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) - 1; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct run *r = run_shim("/", NULL, 0, false, rows[i]);
 
 		print_message("# %s\n", rows[i][0]);
@@ -77,8 +78,8 @@ static void complains(struct where w, const struct run *r, const char *part)
 	if (exit_code(r) != 1 || r->out_len || !r->err_len ||
 	    strchr(r->err, '\n') != r->err + r->err_len - 1 ||
 	    strncmp(r->err, "io.containerd.brass.v2: ", 24) || !strstr(r->err, part))
-		fail_at(w, "status 0x%x, stdout \"%s\", stderr \"%s\", expected: %s", r->status,
-			r->out, r->err, part);
+		fail_at(w, "status 0x%x, stdout \"%s\", stderr \"%s\", expected: %s",
+			r->status, r->out, r->err, part);
 }
 
 static void bad_names(void **st)
@@ -89,15 +90,19 @@ static void bad_names(void **st)
 	(void)st;
 	complains(HERE, run_shim(b->dir, NULL, 0, false, FLAGS("-id", "c1", "start")),
 		  "namespace");
-	complains(HERE, run_shim(b->dir, NULL, 0, false, FLAGS("-namespace", NS, "start")),
+	complains(HERE,
+		  run_shim(b->dir, NULL, 0, false, FLAGS("-namespace", NS, "start")),
 		  "id");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		print_message("# %s\n", bad[i]);
-		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "start")), bad[i]);
-		complains(HERE, run_shim(b->dir, NULL, 0, false,
-					 FLAGS("-namespace", bad[i], "-id", "c1", "start")),
+		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "start")),
 			  bad[i]);
-		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "delete")), bad[i]);
+		complains(HERE,
+			  run_shim(b->dir, NULL, 0, false,
+				   FLAGS("-namespace", bad[i], "-id", "c1", "start")),
+			  bad[i]);
+		complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS(bad[i], "delete")),
+			  bad[i]);
 	}
 	assert_false(exists(text("%s/address", b->dir)));
 }
@@ -138,7 +143,8 @@ static void server_process(void **st)
 	assert_string_equal(link, b->dir);
 	for (int fd = 0; fd < 2; fd++) {
 		memset(link, 0, 256);
-		assert_true(readlink(text("/proc/%d/fd/%d", e2e.server, fd), link, 255) > 0);
+		assert_true(readlink(text("/proc/%d/fd/%d", e2e.server, fd), link, 255) >
+			    0);
 		assert_string_equal(link, "/dev/null");
 	}
 	mine = read_file("/proc/self/oom_score_adj", NULL);
@@ -172,9 +178,9 @@ static void same_group(const char *annotation)
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 1);
 	assert_int_equal(wait_exit("c2", NULL)->exit_status, 2);
 	assert_string_equal(state("c2", NULL)->bundle, b2->dir);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	ok(ask_shutdown()); /* containerd sends one per container: c2 is still there */
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	assert_int_equal(as_pid(ok(ask_connect(""))), first);
 	shutdown_shim();
 }
@@ -195,15 +201,16 @@ static void grouped_by_runc_group(void **st)
 static void group_by_both(void **st)
 {
 	struct bundle *b = bundle("c1", "true"), *empty;
-	const char *json = "{\"annotations\":{\"" SANDBOX "\":\"s\",\"" GROUP "\":\"g\"}}";
+	const char *json = "{\"annotations\":{\"" SANDBOX "\":\"s\",\"" GROUP
+			   "\":\"g\"}}";
 
 	(void)st;
 	write_file(b->config, json, strlen(json));
 	start_shim(b);
 	assert_string_equal(e2e.path, socket_of("g"));
 	shutdown_shim();
-	empty = bundle_like(&(struct bundle){ .id = "c2", .annotation = GROUP, .group = "" },
-			    "true");
+	empty = bundle_like(
+		&(struct bundle){ .id = "c2", .annotation = GROUP, .group = "" }, "true");
 	start_shim(empty);
 	assert_string_equal(e2e.path, socket_of(""));
 	shutdown_shim();
@@ -240,12 +247,14 @@ static void start_race(void **st)
 			b[k] = bundle_like(&like, "true");
 		}
 		for (int k = 0; k < 2; k++)
-			r[k] = run_begin(b[k]->dir, NULL, 0, true, ARGS(b[k]->id, "start"));
+			r[k] = run_begin(b[k]->dir, NULL, 0, true,
+					 ARGS(b[k]->id, "start"));
 		for (int k = 0; k < 2; k++) {
 			run_end(r[k]);
 			if (exit_code(r[k]) != 0)
 				fail_at(HERE, "start: %s", r[k]->out);
-			assert_string_equal(r[k]->out, text("unix://%s", socket_of(like.group)));
+			assert_string_equal(r[k]->out,
+					    text("unix://%s", socket_of(like.group)));
 		}
 		connect_shim(r[0]->out + 7);
 		shutdown_shim(); /* the end of the test looks for the other one */
@@ -279,8 +288,9 @@ static void bootstrap_params(void **st)
 	len = pack(&p.base, &in);
 	r = run_shim(b->dir, in, len, true, ARGS("c1", "start"));
 	assert_int_equal(exit_code(r), 0);
-	result = (void *)protobuf_c_message_unpack(&bootstrap__bootstrap_result__descriptor, NULL,
-						   r->out_len, (uint8_t *)r->out);
+	result = (void *)protobuf_c_message_unpack(
+		&bootstrap__bootstrap_result__descriptor, NULL, r->out_len,
+		(uint8_t *)r->out);
 	assert_non_null(result);
 	assert_int_equal(result->version, 3);
 	assert_string_equal(result->protocol, "ttrpc");
@@ -293,7 +303,7 @@ static void bootstrap_params(void **st)
 	wait_exit("c1", NULL);
 	q.id = text("c1");
 	ok(ask_on(&e2e.client, V3, "State", &q));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -307,7 +317,8 @@ static void garbage_on_stdin(void **st)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		char *id = text("c%zu", i);
 		struct bundle *b = bundle(id, "true");
-		struct run *r = run_shim(b->dir, junk, sizes[i], false, ARGS(id, "start"));
+		struct run *r =
+			run_shim(b->dir, junk, sizes[i], false, ARGS(id, "start"));
 
 		if (exit_code(r) == 0) {
 			connect_shim(r->out + 7);
@@ -329,7 +340,8 @@ static char *deep(size_t depth)
 	return s;
 }
 
-static void bad_config(const struct bundle *b, const char *json, size_t len, const char *part)
+static void bad_config(const struct bundle *b, const char *json, size_t len,
+		       const char *part)
 {
 	print_message("# %.20s\n", json);
 	write_file(b->config, json, len);
@@ -359,7 +371,8 @@ static void config_that_start_refuses(void **st)
 	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")),
 		  "config.json: No such file or directory");
 	mkdir(b->config, 0755);
-	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")), "config.json");
+	complains(HERE, run_shim(b->dir, NULL, 0, false, ARGS("c1", "start")),
+		  "config.json");
 }
 
 /* The same when it has become bad between start and Create. */
@@ -391,8 +404,8 @@ static void long_names(void **st)
 	struct bundle *b = bundle(text("%064d", 7), "true");
 	char *ns = text("%076d", 9);
 	struct run *r = run_shim(b->dir, NULL, 0, true,
-				 FLAGS("-namespace", ns, "-address", e2e.address, "-id", b->id,
-				       "start"));
+				 FLAGS("-namespace", ns, "-address", e2e.address, "-id",
+				       b->id, "start"));
 
 	(void)st;
 	assert_int_equal(exit_code(r), 0);

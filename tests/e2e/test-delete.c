@@ -55,7 +55,7 @@ static void after_normal_delete(void **st)
 	create(b);
 	start("c1", NULL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 	d = delete_command(HERE, b);
 	assert_int_equal(d->exit_status, 7);
@@ -173,7 +173,8 @@ static void runtime_hangs(void **st)
 
 static bool mounted(const char *path)
 {
-	return strstr(read_file("/proc/self/mountinfo", NULL), text(" %s ", path)) != NULL;
+	return strstr(read_file("/proc/self/mountinfo", NULL), text(" %s ", path)) !=
+	       NULL;
 }
 
 static void bind_rootfs(void)
@@ -200,7 +201,7 @@ static void rootfs_bind(void **st)
 	start("c1", NULL);
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 0);
 	assert_true(mounted(rootfs));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_false(mounted(rootfs));
 	shutdown_shim();
 	assert_true(exists(in_dir("source/file")));
@@ -223,7 +224,7 @@ static void rootfs_overlay(void **st)
 	create(b);
 	assert_true(mounted(rootfs));
 	assert_true(exists(text("%s/file", rootfs)));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_false(mounted(rootfs));
 	shutdown_shim();
 }
@@ -244,10 +245,12 @@ static void failed_create_unmounts(void **st)
 	assert_int_not_equal(await(ask_create(b, &io))->code, TTRPC_OK);
 	assert_false(mounted(rootfs));
 	e2e.rootfs.source = in_dir("nosuch");
-	fails_with(ask_create(b, NULL), TTRPC_UNKNOWN, "failed to mount rootfs component");
+	fails_with(ask_create(b, NULL), TTRPC_UNKNOWN,
+		   "failed to mount rootfs component");
 	assert_false(mounted(rootfs));
 	e2e.rootfs.type = "nosuchfs";
-	fails_with(ask_create(b, NULL), TTRPC_UNKNOWN, "failed to mount rootfs component");
+	fails_with(ask_create(b, NULL), TTRPC_UNKNOWN,
+		   "failed to mount rootfs component");
 	shutdown_shim();
 	expect_no_more_events();
 }
@@ -269,6 +272,7 @@ static void delete_unmounts(void **st)
 	assert_true(exists(in_dir("source/file")));
 }
 
-E2E_GROUP(E2E(after_normal_delete), E2E(while_running), E2E(after_exit), E2E(created_only),
-	  E2E(nothing_there), E2E(strangers_pid), E2E(runtime_hangs), E2E(rootfs_bind),
-	  E2E(rootfs_overlay), E2E(failed_create_unmounts), E2E(delete_unmounts))
+E2E_GROUP(E2E(after_normal_delete), E2E(while_running), E2E(after_exit),
+	  E2E(created_only), E2E(nothing_there), E2E(strangers_pid), E2E(runtime_hangs),
+	  E2E(rootfs_bind), E2E(rootfs_overlay), E2E(failed_create_unmounts),
+	  E2E(delete_unmounts))

@@ -10,14 +10,15 @@
 /* A whole life of @id in the shim that is there. */
 static void live(const char *id, int status)
 {
-	struct bundle like = { .id = id, .annotation = "io.kubernetes.cri.sandbox-id",
+	struct bundle like = { .id = id,
+			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "pod" };
 	struct bundle *b = bundle_like(&like, text("exit %d", status));
 
 	create(b);
 	start(id, NULL);
 	wait_exit(id, NULL);
-	delete(id, NULL);
+	delete_task(id, NULL);
 }
 
 static void expect_life(const char *id, int status)
@@ -29,7 +30,8 @@ static void expect_life(const char *id, int status)
 
 static void shim(void)
 {
-	struct bundle like = { .id = "pause", .annotation = "io.kubernetes.cri.sandbox-id",
+	struct bundle like = { .id = "pause",
+			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "pod" };
 
 	start_shim(bundle_like(&like, "true"));
@@ -117,16 +119,16 @@ static void many_events(void **st)
 		exec_add("c1", id, "exit 3");
 		start("c1", id);
 		wait_exit("c1", id);
-		delete("c1", id);
+		delete_task("c1", id);
 	}
 	sink_open();
 	expect_events("create c1", "start c1");
 	for (int i = 0; i < 300; i++)
-		expect_events(text("exec-added c1 e%d", i), text("exec-started c1 e%d", i),
-			      text("exit c1 e%d 3", i));
+		expect_events(text("exec-added c1 e%d", i),
+			      text("exec-started c1 e%d", i), text("exit c1 e%d 3", i));
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();

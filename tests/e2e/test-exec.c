@@ -21,7 +21,7 @@ static void end(void)
 {
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -34,8 +34,8 @@ static void life_of_an_exec(void **st)
 	uint32_t pid;
 
 	(void)st;
-	exec_add("c1", "e1", text("while [ ! -e %s ]; do sleep 0.01; done; exit 5",
-				  in_dir("go")));
+	exec_add("c1", "e1",
+		 text("while [ ! -e %s ]; do sleep 0.01; done; exit 5", in_dir("go")));
 	assert_int_equal(calls_of("exec"), 0);
 	s = state("c1", "e1");
 	assert_int_equal(s->status, TYPES__STATUS__CREATED);
@@ -56,14 +56,15 @@ static void life_of_an_exec(void **st)
 	assert_int_equal(s->status, TYPES__STATUS__STOPPED);
 	assert_int_equal(s->exit_status, 5);
 	assert_int_equal(s->pid, pid);
-	d = delete("c1", "e1");
+	d = delete_task("c1", "e1");
 	assert_int_equal(d->pid, pid);
 	assert_int_equal(d->exit_status, 5);
 	assert_true(llabs(d->exited_at->seconds - time(NULL)) < 10);
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
 		      "exit c1 e1 5");
-	assert_int_equal(((const Events__TaskExecStarted *)(const void *)event(3)->message)->pid,
-			 pid);
+	assert_int_equal(
+		((const Events__TaskExecStarted *)(const void *)event(3)->message)->pid,
+		pid);
 	end();
 	expect_events("exit c1 c1 137", "delete c1 137");
 	expect_no_more_events();
@@ -78,7 +79,7 @@ static void exit_before_exec_returns(void **st)
 	exec_add("c1", "e1", "true");
 	assert_int_not_equal(start("c1", "e1"), 0);
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 4);
-	assert_int_equal(delete("c1", "e1")->exit_status, 4);
+	assert_int_equal(delete_task("c1", "e1")->exit_status, 4);
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
 		      "exit c1 e1 4");
 	end();
@@ -101,13 +102,14 @@ static void exec_fails(void **st)
 	waiting = ask_wait("c1", "e1");
 	script("exec.e1", "error exec: \"nosuch\": executable file not found in $PATH\n");
 	fails(ask_start("c1", "e1"), TTRPC_UNKNOWN,
-	      "OCI runtime exec failed: exec: \"nosuch\": executable file not found in $PATH");
+	      "OCI runtime exec failed: "
+	      "exec: \"nosuch\": executable file not found in $PATH");
 	w = ok(waiting);
 	assert_int_equal(w->exit_status, 0);
 	assert_int_equal(w->exited_at->seconds, ZERO_TIME);
 	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__CREATED);
 	assert_int_equal(count_fds(e2e.server), fds);
-	assert_int_equal(delete("c1", "e1")->exit_status, 0);
+	assert_int_equal(delete_task("c1", "e1")->exit_status, 0);
 	expect_events("create c1", "start c1", "exec-added c1 e1");
 	end();
 	expect_events("exit c1 c1 137", "delete c1 137");
@@ -131,7 +133,7 @@ static void program_not_found(void **st)
 	ok(ask("Exec", &q));
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN,
 		   "exec: \"nosuch\": executable file not found in $PATH");
-	delete("c1", "e1");
+	delete_task("c1", "e1");
 	end();
 }
 
@@ -152,7 +154,7 @@ static void twenty_at_once(void **st)
 	for (size_t i = 0; i < 20; i++) {
 		ok(starting[i]);
 		assert_int_equal(as_wait(ok(waiting[i]))->exit_status, i);
-		assert_int_equal(delete("c1", text("e%zu", i))->exit_status, i);
+		assert_int_equal(delete_task("c1", text("e%zu", i))->exit_status, i);
 	}
 	end();
 }
@@ -194,7 +196,7 @@ static void a_hundred_leave_nothing(void **st)
 		start("c1", id);
 		wait_exit("c1", id);
 		until(out->eof && err->eof);
-		delete("c1", id);
+		delete_task("c1", id);
 		assert_string_equal(out->data, text("%d\n", i));
 		if (i == 0)
 			fds = count_fds(e2e.server);
@@ -219,7 +221,7 @@ static void exits_in_order(void **st)
 	assert_string_equal(event(17)->line, "exit c1 c1 137");
 	for (size_t i = 12; i < 17; i++)
 		assert_memory_equal(event(i)->line, "exit c1 e", 9);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_string_equal(event(18)->line, "delete c1 137");
 	shutdown_shim();
 	assert_int_equal(sink_count(), 19);
@@ -245,8 +247,8 @@ static void exec_outlives_init(void **st)
 	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__RUNNING);
 	kill_task("c1", "e1", SIGKILL);
 	wait_exit("c1", "e1");
-	delete("c1", "e1");
-	delete("c1", NULL);
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -263,7 +265,8 @@ static void init_dies_while_exec_hangs(void **st)
 	(void)st;
 	running("exec sleep 1000");
 	init = state("c1", NULL)->pid;
-	script("exec.e1", text("wait_for %s\nerror exec failed: no init\n", in_dir("go")));
+	script("exec.e1",
+	       text("wait_for %s\nerror exec failed: no init\n", in_dir("go")));
 	exec_add("c1", "e1", "true");
 	hanging = ask_start("c1", "e1");
 	until(calls_of("exec") == 1);
@@ -279,9 +282,9 @@ static void init_dies_while_exec_hangs(void **st)
 	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__CREATED);
 	assert_int_equal(state("c1", "e2")->status, TYPES__STATUS__CREATED);
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
-	delete("c1", "e1");
-	delete("c1", "e2");
-	delete("c1", NULL);
+	delete_task("c1", "e1");
+	delete_task("c1", "e2");
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -300,7 +303,7 @@ static void host_pid_namespace(bool no_cgroup)
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 6);
 	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
 	until(!is_alive(child));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 6", "delete c1 6");
 	shutdown_shim();
 }
@@ -335,12 +338,13 @@ static void large_arguments(void **st)
 	wait_exit("c1", "e1");
 	until(out->eof);
 	assert_string_equal(out->data, text("%s\n", big));
-	delete("c1", "e1");
+	delete_task("c1", "e1");
 	end();
 }
 
 E2E_GROUP(E2E(life_of_an_exec), E2E(exit_before_exec_returns), E2E(exec_fails),
-	  E2E(program_not_found), E2E(twenty_at_once), E2E(execs_do_not_wait_for_each_other),
-	  E2E(a_hundred_leave_nothing), E2E(exits_in_order), E2E(exec_outlives_init),
-	  E2E(init_dies_while_exec_hangs), E2E(host_pid_in_own_cgroup),
-	  E2E(host_pid_in_shims_cgroup), E2E(large_arguments))
+	  E2E(program_not_found), E2E(twenty_at_once),
+	  E2E(execs_do_not_wait_for_each_other), E2E(a_hundred_leave_nothing),
+	  E2E(exits_in_order), E2E(exec_outlives_init), E2E(init_dies_while_exec_hangs),
+	  E2E(host_pid_in_own_cgroup), E2E(host_pid_in_shims_cgroup),
+	  E2E(large_arguments))

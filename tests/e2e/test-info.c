@@ -18,8 +18,8 @@ static Types__RuntimeInfo *info(struct where w, const void *in, size_t len)
 
 	if (r->status || r->err_len)
 		fail_at(w, "status 0x%x, stderr \"%s\"", r->status, r->err);
-	i = (void *)protobuf_c_message_unpack(&types__runtime_info__descriptor, NULL, r->out_len,
-					      (uint8_t *)r->out);
+	i = (void *)protobuf_c_message_unpack(&types__runtime_info__descriptor, NULL,
+					      r->out_len, (uint8_t *)r->out);
 	if (!i || !i->version || !*i->version->version)
 		fail_at(w, "stdout is no RuntimeInfo with a version");
 	return i;

@@ -23,7 +23,7 @@ static void end(void)
 {
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -38,7 +38,7 @@ static void shutdown_with_container(void **st)
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
 	ok(ask_shutdown()); /* stopped, not deleted: still there */
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -52,7 +52,7 @@ static void shutdown_closes_connections(void **st)
 	(void)st;
 	running("exit 0");
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	ttrpc_client_init(&other, &e2e.loop, e2e.path);
 	ok(ask_on(&other, V2, "Connect", &q));
 	shutdown_shim();
@@ -110,7 +110,7 @@ static void no_lease_with_container(void **st)
 	ttrpc_client_close(&e2e.client);
 	loop_for(500);
 	connect_shim(path);
-	assert_int_equal(delete("c1", NULL)->exit_status, 137);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 137);
 	ttrpc_client_close(&e2e.client);
 	assert_int_equal(shim_ended(), 0);
 	assert_false(exists(path));
@@ -130,8 +130,8 @@ static void sigterm_without_container(void **st)
 /* It goes when the last container has ended; the true status is on record. */
 static void sigterm_with_container(void **st)
 {
-	struct bundle *b = running(text("while [ ! -e %s ]; do sleep 0.01; done; exit 6",
-					in_dir("go")));
+	struct bundle *b = running(
+		text("while [ ! -e %s ]; do sleep 0.01; done; exit 6", in_dir("go")));
 	Task__DeleteResponse *d;
 	struct run *r;
 
@@ -171,7 +171,8 @@ static void orphans_are_reaped(void **st)
 	pid_t child;
 
 	(void)st;
-	running(text("sh -c 'sleep 0.05 & echo $! >%s'; exec sleep 1000", in_dir("child")));
+	running(text("sh -c 'sleep 0.05 & echo $! >%s'; exec sleep 1000",
+		     in_dir("child")));
 	until(exists(in_dir("child")) && strlen(read_file(in_dir("child"), NULL)) > 1);
 	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
 	until(!exists(text("/proc/%d", child)));
@@ -203,7 +204,7 @@ static void log_full(void **st)
 		exec_add("c1", id, "exit 1");
 		start("c1", id);
 		wait_exit("c1", id);
-		delete("c1", id);
+		delete_task("c1", id);
 	}
 	close(fd);
 	end();
@@ -236,7 +237,8 @@ static long switches(pid_t pid)
 static void idle(void **st)
 {
 	struct bundle *b = shim_for("c1", "exec sleep 1000");
-	struct stdio io = { .in = make_fifo("in"), .out = make_fifo("out"),
+	struct stdio io = { .in = make_fifo("in"),
+			    .out = make_fifo("out"),
 			    .err = make_fifo("err") };
 	struct answer *waiting;
 	long before;

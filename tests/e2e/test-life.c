@@ -28,7 +28,7 @@ static void life_in_full(void **st)
 	assert_int_equal(w->exit_status, 7);
 	assert_true(llabs(w->exited_at->seconds - time(NULL)) < 10);
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__STOPPED);
-	d = delete("c1", NULL);
+	d = delete_task("c1", NULL);
 	assert_int_equal(d->pid, pid);
 	assert_int_equal(d->exit_status, 7);
 	assert_int_equal(d->exited_at->seconds, w->exited_at->seconds);
@@ -64,7 +64,7 @@ static void event_fields(void **st)
 	pid = create_io(b, &io);
 	start("c1", NULL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 
 	check_envelope(event(0), "/tasks/create", "containerd.events.TaskCreate");
 	c = (const void *)event(0)->message;
@@ -125,7 +125,7 @@ static void state_fields(void **st)
 	assert_int_equal(s->pid, pid);
 	assert_int_equal(s->exit_status, 137);
 	assert_true(llabs(s->exited_at->seconds - time(NULL)) < 10);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -144,7 +144,7 @@ static void both_services(void **st)
 	      TTRPC_UNIMPLEMENTED, "service containerd.task.v4.Task");
 	start("c1", NULL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -154,12 +154,9 @@ static void exit_statuses(void **st)
 		const char *command;
 		unsigned status;
 	} rows[] = {
-		{ "exit 0", 0 },
-		{ "exit 7", 7 },
-		{ "exit 255", 255 },
-		{ "kill -KILL $$", 137 },
-		{ "kill -TERM $$", 143 },
-		{ "ulimit -c 0; kill -SEGV $$", 139 },
+		{ "exit 0", 0 },	  { "exit 7", 7 },
+		{ "exit 255", 255 },	  { "kill -KILL $$", 137 },
+		{ "kill -TERM $$", 143 }, { "ulimit -c 0; kill -SEGV $$", 139 },
 	};
 
 	(void)st;
@@ -171,7 +168,7 @@ static void exit_statuses(void **st)
 		start(id, NULL);
 		assert_int_equal(wait_exit(id, NULL)->exit_status, rows[i].status);
 		assert_int_equal(state(id, NULL)->exit_status, rows[i].status);
-		assert_int_equal(delete(id, NULL)->exit_status, rows[i].status);
+		assert_int_equal(delete_task(id, NULL)->exit_status, rows[i].status);
 		expect_events(text("create %s", id), text("start %s", id),
 			      text("exit %s %s %u", id, id, rows[i].status),
 			      text("delete %s %u", id, rows[i].status));
@@ -192,7 +189,7 @@ static void exit_before_create_returns(void **st)
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__STOPPED);
 	assert_int_equal(state("c1", NULL)->pid, pid);
 	fails(ask_start("c1", NULL), TTRPC_UNKNOWN, "cannot start a stopped process");
-	assert_int_equal(delete("c1", NULL)->exit_status, 9);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 9);
 	expect_events("create c1", "exit c1 c1 9", "delete c1 9");
 	shutdown_shim();
 	expect_no_more_events();
@@ -208,7 +205,7 @@ static void exit_before_start_returns(void **st)
 	script("start", text("after\nwait_for %s\ndelay_ms 100\n", in_dir("ran")));
 	assert_int_equal(start("c1", NULL), pid);
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 5);
-	assert_int_equal(delete("c1", NULL)->exit_status, 5);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 5);
 	expect_events("create c1", "start c1", "exit c1 c1 5", "delete c1 5");
 	shutdown_shim();
 	expect_no_more_events();
@@ -225,7 +222,7 @@ static void killed_between_create_and_start(void **st)
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__STOPPED);
 	fails(ask_start("c1", NULL), TTRPC_UNKNOWN, "cannot start a stopped process");
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();
@@ -239,18 +236,20 @@ static void delete_created(void **st)
 	struct answer *waiting = ask_wait("c1", NULL);
 
 	(void)st;
-	assert_int_equal(delete("c1", NULL)->pid, pid);
+	assert_int_equal(delete_task("c1", NULL)->pid, pid);
 	until(!is_alive((pid_t)pid));
 	await(waiting);
 	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
-	fails(ask_delete("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
+	fails(ask_delete("c1", NULL), TTRPC_NOT_FOUND,
+	      "container not created: not found");
 	shutdown_shim();
 }
 
 static void many_waiters(void **st)
 {
-	struct bundle *b = shim_for("c1", text("while [ ! -e %s ]; do sleep 0.01; done; exit 3",
-					       in_dir("go")));
+	struct bundle *b =
+		shim_for("c1", text("while [ ! -e %s ]; do sleep 0.01; done; exit 3",
+				    in_dir("go")));
 	struct answer *waiting[50];
 
 	(void)st;
@@ -270,7 +269,7 @@ static void many_waiters(void **st)
 		assert_int_equal(w->exit_status, 3);
 	}
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 3); /* again, afterwards */
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -301,7 +300,7 @@ static void wait_and_hang_up(void **st)
 	assert_false(waiting->done);
 	kill_task("c1", NULL, SIGKILL);
 	ok(waiting);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -323,7 +322,7 @@ static void connect_never_fails(void **st)
 	start("c1", NULL);
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -337,9 +336,9 @@ static bool has_pid(const Task__PidsResponse *r, uint32_t pid)
 
 static void pids_of_container(bool no_cgroup)
 {
-	struct bundle *b = bundle("c1", text("sleep 1000 & echo $! >%s.tmp; mv %s.tmp %s; wait",
-					     in_dir("child"), in_dir("child"),
-					     in_dir("child")));
+	struct bundle *b =
+		bundle("c1", text("sleep 1000 & echo $! >%s.tmp; mv %s.tmp %s; wait",
+				  in_dir("child"), in_dir("child"), in_dir("child")));
 	const Task__PidsResponse *r;
 	uint32_t init, child, exec;
 
@@ -365,17 +364,19 @@ static void pids_of_container(bool no_cgroup)
 			continue;
 		}
 		assert_non_null(info);
-		assert_non_null(strstr(info->type_url, "containerd.runc.v1.ProcessDetails"));
-		p = (void *)protobuf_c_message_unpack(&runc__process_details__descriptor, NULL,
-						      info->value.len, info->value.data);
+		assert_non_null(
+			strstr(info->type_url, "containerd.runc.v1.ProcessDetails"));
+		p = (void *)protobuf_c_message_unpack(&runc__process_details__descriptor,
+						      NULL, info->value.len,
+						      info->value.data);
 		assert_non_null(p);
 		assert_string_equal(p->exec_id, "e1");
 		protobuf_c_message_free_unpacked(&p->base, NULL);
 	}
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
-	delete("c1", "e1");
-	delete("c1", NULL);
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -391,7 +392,7 @@ static void pids_from_runtime(void **st)
 	pids_of_container(true);
 }
 
-/* What a process of the container gets from the shim: three descriptors, no blocked signal. */
+/* What a process gets from the shim: three descriptors, no blocked signal. */
 static void container_inherits_nothing(void **st)
 {
 	struct bundle *b = shim_for("c1", "ls /proc/self/fd | wc -l; "
@@ -408,14 +409,15 @@ static void container_inherits_nothing(void **st)
 	start("c1", NULL);
 	wait_exit("c1", NULL);
 	until(r->eof);
-	assert_int_equal(sscanf(r->data, "%d\nSigBlk: %llx\nSigIgn: %llx\n%d", &files, &blocked,
-				&ignored, &variables), 4);
+	assert_int_equal(sscanf(r->data, "%d\nSigBlk: %llx\nSigIgn: %llx\n%d", &files,
+				&blocked, &ignored, &variables),
+			 4);
 	assert_int_equal(files, 4); /* 0, 1, 2 and the directory itself */
 	assert_int_equal(blocked, 0);
 	/* 32 and 33 are libc's own: whoever ignores them, nobody can change it. */
 	assert_int_equal(ignored & ~0x180000000ull, 0);
 	assert_int_equal(variables, 2); /* PATH and FAKE_NAME */
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 

@@ -81,7 +81,7 @@ static void found_in_path(void **st)
 	create(b);
 	start("c1", NULL);
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 3);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -90,7 +90,8 @@ static void fails_with_its_own_words(void **st)
 	struct bundle *b = ready();
 
 	(void)st;
-	script("create", "log_text an earlier one\nerror container_linux.go:380: \"what\" \\ it was\n");
+	script("create", "log_text an earlier one\n"
+			 "error container_linux.go:380: \"what\" \\ it was\n");
 	fails(ask_create(b, NULL), TTRPC_UNKNOWN,
 	      "OCI runtime create failed: container_linux.go:380: \"what\" \\ it was");
 	create_fails(HERE, b, "it was");
@@ -134,7 +135,7 @@ static void logs_megabytes(void **st)
 	create_fails(HERE, b, "at last");
 	script("create", "log_bytes 5000000\n");
 	create(b);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -151,8 +152,12 @@ static void says_too_much(void **st)
 
 static void lies_about_the_pid(void **st)
 {
-	static const char *const lies[] = { "0", "-1", "1", "", "abc", "12x", " 12", "12\n",
-					    "99999999999999999999", "4194303", "2147483648" };
+	static const char *const lies[] = {
+		"0",	   "-1",	"1",
+		"",	   "abc",	"12x",
+		" 12",	   "12\n",	"99999999999999999999",
+		"4194303", "2147483648"
+	};
 	struct bundle *b = ready();
 
 	(void)st;
@@ -183,7 +188,7 @@ static void start_fails(void **st)
 	start("c1", NULL);
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 }
@@ -203,7 +208,7 @@ static void delete_fails(void **st)
 	fails_with(ask_delete("c1", NULL), TTRPC_UNKNOWN, "device or resource busy");
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__STOPPED);
 	script("delete", "");
-	assert_int_equal(delete("c1", NULL)->exit_status, 137);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 137);
 	expect_events("create c1", "start c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();
@@ -220,9 +225,10 @@ static void deleted_by_somebody_else(void **st)
 	script("kill", "error container does not exist\n");
 	kill((pid_t)state("c1", NULL)->pid, SIGKILL);
 	wait_exit("c1", NULL);
-	assert_int_equal(await(ask_kill("c1", NULL, SIGKILL, false))->code, TTRPC_NOT_FOUND);
+	assert_int_equal(await(ask_kill("c1", NULL, SIGKILL, false))->code,
+			 TTRPC_NOT_FOUND);
 	script("delete", "error container \"c1\" does not exist\n");
-	assert_int_equal(delete("c1", NULL)->exit_status, 137);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 137);
 	e2e.keep_runc_state = true;
 	shutdown_shim();
 }
@@ -240,7 +246,8 @@ static void kill_is_refused(void **st)
 		  TTRPC_NOT_FOUND },
 		{ "container `c1` is not running", "process already finished: not found",
 		  TTRPC_NOT_FOUND },
-		{ "No Such Process", "process already finished: not found", TTRPC_NOT_FOUND },
+		{ "No Such Process", "process already finished: not found",
+		  TTRPC_NOT_FOUND },
 		{ "container \"c1\" does not exist", "no such container: not found",
 		  TTRPC_NOT_FOUND },
 	};
@@ -259,11 +266,12 @@ static void kill_is_refused(void **st)
 	script("kill", "error cgroup is on fire\n");
 	fails_with(ask_kill("c1", NULL, SIGUSR1, true), TTRPC_UNKNOWN,
 		   "unknown error after kill: ");
-	fails_with(ask_kill("c1", NULL, SIGUSR1, true), TTRPC_UNKNOWN, "cgroup is on fire");
+	fails_with(ask_kill("c1", NULL, SIGUSR1, true), TTRPC_UNKNOWN,
+		   "cgroup is on fire");
 	script("kill", "");
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -284,7 +292,7 @@ static void leaves_a_child_behind(void **st)
 	start("c1", NULL);
 	ok(ask_kill("c1", NULL, SIGKILL, true)); /* reaches that child as well */
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -307,7 +315,7 @@ static void takes_too_long(void **st)
 	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
 	script("create", "");
 	create(b);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -327,28 +335,33 @@ static void command_lines(void **st)
 	wait_exit("c1", "e1");
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
-	delete("c1", "e1");
-	delete("c1", NULL);
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
 	shutdown_shim();
 	calls = read_file(text("%s/calls", e2e.scripts), NULL);
 	line = strsep(&calls, "\n");
-	assert_non_null(strstr(line, text("[\"%s\",\"--root\",\"%s/" NS "\",\"--log\",", e2e.fake,
-					  e2e.root)));
-	assert_non_null(strstr(line, "\"--log-format\",\"json\",\"create\",\"--bundle\","));
-	assert_non_null(strstr(line, text("\"--bundle\",\"%s\",\"--pid-file\",\"%s/init.pid\","
-					  "\"c1\"]", b->dir, b->dir)));
+	assert_non_null(strstr(line, text("[\"%s\",\"--root\",\"%s/" NS "\",\"--log\",",
+					  e2e.fake, e2e.root)));
+	assert_non_null(
+		strstr(line, "\"--log-format\",\"json\",\"create\",\"--bundle\","));
+	assert_non_null(
+		strstr(line, text("\"--bundle\",\"%s\",\"--pid-file\",\"%s/init.pid\","
+				  "\"c1\"]",
+				  b->dir, b->dir)));
 	assert_non_null(strstr(strsep(&calls, "\n"), "\"json\",\"start\",\"c1\"]"));
 	line = strsep(&calls, "\n");
 	assert_non_null(strstr(line, "\"json\",\"exec\",\"--process\",\"/"));
 	assert_non_null(strstr(line, "\"--detach\",\"--pid-file\",\""));
 	assert_non_null(strstr(line, ".pid\",\"c1\"]"));
-	assert_non_null(strstr(strsep(&calls, "\n"), "\"json\",\"kill\",\"--all\",\"c1\",\"9\"]"));
+	assert_non_null(strstr(strsep(&calls, "\n"),
+			       "\"json\",\"kill\",\"--all\",\"c1\",\"9\"]"));
 	assert_non_null(strstr(strsep(&calls, "\n"), "\"json\",\"delete\",\"c1\"]"));
 	assert_string_equal(calls, "");
 }
 
 E2E_GROUP(E2E(missing), E2E(not_executable), E2E(found_in_path),
 	  E2E(fails_with_its_own_words), E2E(fails_silently), E2E(is_killed),
-	  E2E(logs_megabytes), E2E(says_too_much), E2E(lies_about_the_pid), E2E(start_fails),
-	  E2E(delete_fails), E2E(deleted_by_somebody_else), E2E(kill_is_refused),
-	  E2E(leaves_a_child_behind), E2E(takes_too_long), E2E(command_lines))
+	  E2E(logs_megabytes), E2E(says_too_much), E2E(lies_about_the_pid),
+	  E2E(start_fails), E2E(delete_fails), E2E(deleted_by_somebody_else),
+	  E2E(kill_is_refused), E2E(leaves_a_child_behind), E2E(takes_too_long),
+	  E2E(command_lines))

@@ -16,8 +16,9 @@ static struct answer *ask_by_name(const char *method, const char *id, const char
 		const char *method;
 		struct answer *(*ask)(const char *id, const char *exec_id);
 	} plain[] = {
-		{ "Start", ask_start }, { "State", ask_state }, { "Wait", ask_wait },
-		{ "Delete", ask_delete }, { "CloseIO", ask_close_io },
+		{ "Start", ask_start },	     { "State", ask_state },
+		{ "Wait", ask_wait },	     { "Delete", ask_delete },
+		{ "CloseIO", ask_close_io },
 	};
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
@@ -38,20 +39,22 @@ struct refusal {
 	const char *text;
 };
 
-static void refused(const char *id, const char *exec_id, const struct refusal *rows, size_t n)
+static void refused(const char *id, const char *exec_id, const struct refusal *rows,
+		    size_t n)
 {
 	Types__Status before = state(id, exec_id)->status;
 
 	for (size_t i = 0; i < n; i++) {
 		print_message("# %s\n", rows[i].method);
-		fails(ask_by_name(rows[i].method, id, exec_id), rows[i].code, rows[i].text);
+		fails(ask_by_name(rows[i].method, id, exec_id), rows[i].code,
+		      rows[i].text);
 		assert_int_equal(state(id, exec_id)->status, before);
 	}
 }
 
-#define REFUSED(id, exec_id, ...)                                           \
-	do {                                                                \
-		static const struct refusal rows_[] = { __VA_ARGS__ };      \
+#define REFUSED(id, exec_id, ...)                                              \
+	do {                                                                   \
+		static const struct refusal rows_[] = { __VA_ARGS__ };         \
 		refused(id, exec_id, rows_, sizeof(rows_) / sizeof(rows_[0])); \
 	} while (0)
 
@@ -74,7 +77,7 @@ static void init_states(void **st)
 		{ "Exec", TTRPC_UNKNOWN, "cannot exec in a stopped state" },
 		{ "Kill", TTRPC_NOT_FOUND, "process already finished: not found" });
 	ok(ask_by_name("CloseIO", "c1", NULL));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -87,8 +90,9 @@ static void exec_states(void **st)
 	start("c1", NULL);
 	exec_add("c1", "e1", "exec sleep 1000");
 	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__CREATED);
-	REFUSED("c1", "e1", { "Kill", TTRPC_FAILED_PRECONDITION,
-			      "process not created: failed precondition" });
+	REFUSED("c1", "e1",
+		{ "Kill", TTRPC_FAILED_PRECONDITION,
+		  "process not created: failed precondition" });
 	fails(ask_exec("c1", "e1", "true", NULL), TTRPC_ALREADY_EXISTS,
 	      "id e1: already exists");
 	start("c1", "e1");
@@ -100,20 +104,20 @@ static void exec_states(void **st)
 	wait_exit("c1", "e1");
 	REFUSED("c1", "e1", { "Start", TTRPC_UNKNOWN, "cannot start a stopped process" },
 		{ "Kill", TTRPC_NOT_FOUND, "process already finished: not found" });
-	assert_int_equal(delete("c1", "e1")->exit_status, 137);
+	assert_int_equal(delete_task("c1", "e1")->exit_status, 137);
 	exec_add("c1", "e1", "true"); /* the id is free again */
-	assert_int_equal(delete("c1", "e1")->exit_status, 0); /* never started */
+	assert_int_equal(delete_task("c1", "e1")->exit_status, 0); /* never started */
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
 /* Every method with an id that is not there: before Create, and after Delete. */
 static void unknown_container(void **st)
 {
-	static const char *const methods[] = { "Start", "State", "Wait", "Delete", "CloseIO",
-					       "Kill", "Exec", "Pids" };
+	static const char *const methods[] = { "Start",	  "State", "Wait", "Delete",
+					       "CloseIO", "Kill",  "Exec", "Pids" };
 	struct bundle *b = shim_for("c1", "true");
 
 	(void)st;
@@ -126,14 +130,15 @@ static void unknown_container(void **st)
 		if (deleted)
 			break;
 		create(b);
-		delete("c1", NULL);
+		delete_task("c1", NULL);
 	}
 	shutdown_shim();
 }
 
 static void unknown_exec(void **st)
 {
-	static const char *const methods[] = { "Start", "State", "Wait", "Delete", "Kill" };
+	static const char *const methods[] = { "Start", "State", "Wait", "Delete",
+					       "Kill" };
 	struct bundle *b = shim_for("c1", "exec sleep 1000");
 	struct answer *a;
 
@@ -149,7 +154,7 @@ static void unknown_exec(void **st)
 	assert_string_equal(a->text, "process does not exist nobody: not found");
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -166,7 +171,7 @@ static void create_twice(void **st)
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
 	assert_int_equal(await(ask_create(b, NULL))->code, TTRPC_ALREADY_EXISTS);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();
@@ -187,12 +192,24 @@ static void create_twice_at_once(void **st)
 	write_file(in_dir("go"), "", 0);
 	ok(first);
 	assert_int_equal(calls_of("create"), 1);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
 static const char *const bad_ids[] = {
-	"", "-a", "a-", ".", "..", "../a", "a/b", "/etc", "a b", "a--b", "a\nb", "\xc3\xa9", "a..b",
+	"",
+	"-a",
+	"a-",
+	".",
+	"..",
+	"../a",
+	"a/b",
+	"/etc",
+	"a b",
+	"a--b",
+	"a\nb",
+	"\xc3\xa9",
+	"a..b",
 	/* 77 bytes */
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 };
@@ -205,14 +222,16 @@ static void bad_container_ids(void **st)
 	for (size_t i = 0; i < sizeof(bad_ids) / sizeof(bad_ids[0]); i++) {
 		bad.id = bad_ids[i];
 		print_message("# \"%s\"\n", bad.id);
-		assert_int_equal(await(ask_create(&bad, NULL))->code, TTRPC_INVALID_ARGUMENT);
+		assert_int_equal(await(ask_create(&bad, NULL))->code,
+				 TTRPC_INVALID_ARGUMENT);
 	}
 	assert_int_equal(calls_of("create"), 0);
 	/* The longest that is allowed. */
-	bad.id = text("%.76s", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	bad.id = text("%.76s",
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	create(&bad);
-	delete(bad.id, NULL);
+	delete_task(bad.id, NULL);
 	shutdown_shim();
 }
 
@@ -230,7 +249,7 @@ static void bad_exec_ids(void **st)
 	}
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();
@@ -239,8 +258,9 @@ static void bad_exec_ids(void **st)
 /* A process document that is none: refused, and no exec is added. */
 static void bad_process_documents(void **st)
 {
-	static const char *const documents[] = { "", "{", "[]", "null", "{\"args\":[\"a\"]} x",
-						 "\x01\x02" };
+	static const char *const documents[] = {
+		"", "{", "[]", "null", "{\"args\":[\"a\"]} x", "\x01\x02"
+	};
 	struct bundle *b = shim_for("c1", "exec sleep 1000");
 
 	(void)st;
@@ -264,7 +284,7 @@ static void bad_process_documents(void **st)
 	}
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	expect_events("create c1", "start c1", "exit c1 c1 137", "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();

@@ -19,7 +19,7 @@ static struct stdio fifos(void)
 
 static void end(void)
 {
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -49,9 +49,10 @@ static void byte_for_byte(void **st)
 /* Single bytes, and a reader that sees each when it is written. */
 static void bytes_arrive_at_once(void **st)
 {
-	struct bundle *b = shim_for("c1", text("for i in 1 2 3; do printf $i; "
-					       "while [ ! -e %s$i ]; do sleep 0.01; done; done",
-					       in_dir("go")));
+	struct bundle *b =
+		shim_for("c1", text("for i in 1 2 3; do printf $i; "
+				    "while [ ! -e %s$i ]; do sleep 0.01; done; done",
+				    in_dir("go")));
 	struct stdio io = fifos();
 	struct reader *out = reader_open(io.out);
 
@@ -72,8 +73,8 @@ static void bytes_arrive_at_once(void **st)
 /* The client does not read: the container waits, nothing is lost, calls are answered. */
 static void slow_reader(void **st)
 {
-	struct bundle *b = shim_for("c1", text("cat %s; touch %s", in_dir("a"),
-					       in_dir("written")));
+	struct bundle *b =
+		shim_for("c1", text("cat %s; touch %s", in_dir("a"), in_dir("written")));
 	struct stdio io = fifos();
 	struct reader *out = reader_open(io.out);
 	char *x = noise(MIB, 44);
@@ -265,7 +266,8 @@ static void leftover_child(void **st)
 static void late_writer(void **st)
 {
 	struct bundle *b = shim_for("c1", text("(while [ ! -e %s ]; do sleep 0.01; done; "
-					       "echo late) & exit 0", in_dir("go")));
+					       "echo late) & exit 0",
+					       in_dir("go")));
 	struct stdio io = fifos();
 	struct reader *out = reader_open(io.out);
 	struct answer *deleting;
@@ -296,7 +298,7 @@ static void regular_files(void **st)
 	create_io(b, &io);
 	start("c1", NULL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	/* Two pipes: what is on stderr may overtake. */
 	assert_int_equal(strlen(read_file(io.out, NULL)), 19);
 	assert_memory_equal(read_file(io.out, NULL), "zero\n", 5);
@@ -335,7 +337,8 @@ static void null_io(void **st)
 }
 
 /* A failed Create leaves nothing: neither pipe nor process, and can be repeated. */
-static void create_fails_clean(const struct bundle *b, const struct stdio *io, const char *part)
+static void create_fails_clean(const struct bundle *b, const struct stdio *io,
+			       const char *part)
 {
 	int fds = count_fds(e2e.server);
 
@@ -417,6 +420,6 @@ static void fifo_opened_late(void **st)
 
 E2E_GROUP(E2E(byte_for_byte), E2E(bytes_arrive_at_once), E2E(slow_reader),
 	  E2E(reader_comes_and_goes), E2E(stdin_and_its_end), E2E(stdin_reattached),
-	  E2E(stdin_nobody_reads), E2E(leftover_child), E2E(late_writer), E2E(regular_files),
-	  E2E(only_stdout), E2E(null_io), E2E(bad_paths), E2E(fifo_nobody_opens),
-	  E2E(fifo_opened_late))
+	  E2E(stdin_nobody_reads), E2E(leftover_child), E2E(late_writer),
+	  E2E(regular_files), E2E(only_stdout), E2E(null_io), E2E(bad_paths),
+	  E2E(fifo_nobody_opens), E2E(fifo_opened_late))

@@ -36,7 +36,7 @@ static void end(void)
 {
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -89,11 +89,11 @@ static void create_of_another_hangs(void **st)
 	exec_add("c1", "e1", "exit 4");
 	start("c1", "e1");
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 4);
-	delete("c1", "e1");
+	delete_task("c1", "e1");
 	assert_false(hanging->done);
 	go();
 	ok(hanging);
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	end();
 }
 
@@ -114,7 +114,7 @@ static void start_hangs(void **st)
 	ok(hanging);
 	ok(ask_kill("c2", NULL, SIGKILL, false));
 	wait_exit("c2", NULL);
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	end();
 }
 
@@ -163,7 +163,8 @@ static void delete_hangs(void **st)
 	ok(hanging);
 	await(again);
 	assert_true(again->code == TTRPC_OK || again->code == TTRPC_NOT_FOUND);
-	fails(ask_delete("c2", NULL), TTRPC_NOT_FOUND, "container not created: not found");
+	fails(ask_delete("c2", NULL), TTRPC_NOT_FOUND,
+	      "container not created: not found");
 	end();
 }
 
@@ -186,7 +187,7 @@ static void kill_hangs(void **st)
 	await(a);
 	wait_exit("c1", NULL);
 	assert_false(is_alive((pid_t)pid));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -204,7 +205,7 @@ static void fifo_hangs(void **st)
 	reader_open(io.out);
 	reader_open(io.err);
 	ok(hanging);
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	end();
 }
 
@@ -221,14 +222,14 @@ static void sink_hangs(void **st)
 	start("c2", NULL);
 	kill_task("c2", NULL, SIGKILL);
 	wait_exit("c2", NULL);
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	sink_set(SINK_TAKE);
 	expect_events("create c1", "start c1", "create c2", "start c2", "exit c2 c2 137",
 		      "delete c2 137");
 	end();
 }
 
-/* The client hangs up in the middle of Create: the shim lives on, and nothing is stuck. */
+/* The client hangs up in the middle of Create: the shim lives on. */
 static void client_hangs_up(void **st)
 {
 	struct bundle *b2 = pod();
@@ -250,9 +251,10 @@ static void client_hangs_up(void **st)
 	/* Either finished or undone, but soon; and it can be deleted. */
 	until((a = await(ask_create(b2, NULL)))->code != TTRPC_ALREADY_EXISTS ||
 	      await(ask_state("c2", NULL))->code == TTRPC_OK);
-	delete("c2", NULL);
+	delete_task("c2", NULL);
 	end();
 }
 
-E2E_GROUP(E2E(create_of_another_hangs), E2E(start_hangs), E2E(exec_hangs), E2E(delete_hangs),
-	  E2E(kill_hangs), E2E(fifo_hangs), E2E(sink_hangs), E2E(client_hangs_up))
+E2E_GROUP(E2E(create_of_another_hangs), E2E(start_hangs), E2E(exec_hangs),
+	  E2E(delete_hangs), E2E(kill_hangs), E2E(fifo_hangs), E2E(sink_hangs),
+	  E2E(client_hangs_up))

@@ -33,7 +33,7 @@ static void end(void)
 {
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -108,7 +108,8 @@ static void raw_read(struct where w, int fd, void *to, size_t len)
 
 /* The next frame must be a response on @stream with this code and text (NULL: any). */
 #define raw_expect(fd, stream, code, text) raw_expect_at(HERE, fd, stream, code, text)
-static void raw_expect_at(struct where w, int fd, uint32_t stream, int code, const char *part)
+static void raw_expect_at(struct where w, int fd, uint32_t stream, int code,
+			  const char *part)
 {
 	uint8_t h[10], *body;
 	TtrpcPb__Response *r;
@@ -121,7 +122,8 @@ static void raw_expect_at(struct where w, int fd, uint32_t stream, int code, con
 	len = ntohl(len);
 	body = forget_later(malloc(len + 1));
 	raw_read(w, fd, body, len);
-	r = (void *)protobuf_c_message_unpack(&ttrpc_pb__response__descriptor, NULL, len, body);
+	r = (void *)protobuf_c_message_unpack(&ttrpc_pb__response__descriptor, NULL, len,
+					      body);
 	if (!r || ntohl(id) != stream || h[8] != 2 || h[9] != 0)
 		fail_at(w, "frame: stream %u type %d flags %d", ntohl(id), h[8], h[9]);
 	got = r->status ? r->status->code : 0;
@@ -191,9 +193,11 @@ static void bad_streams(void **st)
 		   "StreamID must be odd for client initiated streams");
 	raw_lives(fd, 7);
 	raw_request(fd, 7, V2, "Connect", NULL, 0);
-	raw_expect(fd, 7, TTRPC_INVALID_ARGUMENT, "StreamID cannot be re-used and must increment");
+	raw_expect(fd, 7, TTRPC_INVALID_ARGUMENT,
+		   "StreamID cannot be re-used and must increment");
 	raw_request(fd, 5, V2, "Connect", NULL, 0);
-	raw_expect(fd, 5, TTRPC_INVALID_ARGUMENT, "StreamID cannot be re-used and must increment");
+	raw_expect(fd, 5, TTRPC_INVALID_ARGUMENT,
+		   "StreamID cannot be re-used and must increment");
 	raw_lives(fd, 9);
 	raw_request(fd, 0, V2, "Connect", NULL, 0);
 	raw_expect(fd, 0, TTRPC_INVALID_ARGUMENT, NULL);
@@ -288,7 +292,7 @@ static void noise_and_cuts(void **st)
 	for (size_t i = 0; i < 50; i++) {
 		int fd = raw_connect();
 
-		/* A peer may close before it has read our answers: errors are no matter. */
+		/* It may close before it has read our answers. */
 		if (send(fd, junk + i * 1000, i * 400 + 1, MSG_NOSIGNAL) < 0)
 			assert_int_equal(errno, EAGAIN);
 		ok(ask_state("c1", NULL));
@@ -359,7 +363,7 @@ static void many_connections(void **st)
 		ttrpc_client_close(&clients[i]);
 	}
 	until(count_fds(e2e.server) <= fds); /* the container's are gone as well */
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -401,7 +405,8 @@ static void other_user(void **st)
 static void empty_requests(void **st)
 {
 	const ProtobufCServiceDescriptor *d = &task__task__descriptor;
-	static const char foreign[] = "\x0a\x02" "c1\x10\x7f\x1a\x00\x22\x00\xa8\x01\x01";
+	static const char foreign[] = "\x0a\x02"
+				      "c1\x10\x7f\x1a\x00\x22\x00\xa8\x01\x01";
 	struct bundle *b = running();
 	uint32_t stream = 1;
 	int fd = raw_connect();
@@ -415,11 +420,12 @@ static void empty_requests(void **st)
 			if (!strcmp(d->methods[i].name, "Wait"))
 				continue; /* would be parked */
 			print_message("# %s\n", d->methods[i].name);
-			raw_request(fd, stream, V2, d->methods[i].name, k ? foreign : NULL,
-				    k ? sizeof(foreign) - 1 : 0);
+			raw_request(fd, stream, V2, d->methods[i].name,
+				    k ? foreign : NULL, k ? sizeof(foreign) - 1 : 0);
 			raw_read(HERE, fd, h, 10);
 			memcpy(&len, h, 4);
-			raw_read(HERE, fd, forget_later(malloc(ntohl(len) + 1)), ntohl(len));
+			raw_read(HERE, fd, forget_later(malloc(ntohl(len) + 1)),
+				 ntohl(len));
 			stream += 2;
 		}
 	}
@@ -427,7 +433,7 @@ static void empty_requests(void **st)
 	assert_string_equal(state("c1", NULL)->bundle, b->dir);
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 

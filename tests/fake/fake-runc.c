@@ -74,8 +74,7 @@ static void log_line(const char *level, const char *msg)
 }
 
 /* As runc ends: the log's last error, the same on stderr, exit status 1. */
-static _Noreturn void fail(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
+static _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void fail(const char *format, ...)
 {
 	char text[8192];
@@ -202,7 +201,8 @@ static void do_kill(void)
 
 static void remove_state(void)
 {
-	static const char *const files[] = { "sessions", "exec.fifo", "paused", "resources" };
+	static const char *const files[] = { "sessions", "exec.fifo", "paused",
+					     "resources" };
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -235,8 +235,8 @@ static void do_state(void)
 {
 	must_exist();
 	printf("{\"ociVersion\":\"1.0.2\",\"id\":\"%s\",\"pid\":%d,\"status\":\"%s\","
-	       "\"bundle\":\"\"}\n", cmd.id, is_status("stopped") ? 0 : init_pid(),
-	       status());
+	       "\"bundle\":\"\"}\n",
+	       cmd.id, is_status("stopped") ? 0 : init_pid(), status());
 }
 
 static void do_ps(void)
@@ -303,11 +303,16 @@ static const struct {
 	void (*run)(void);
 	bool needs_id;
 } commands[] = {
-	{ "create", do_create, true }, { "start", do_start, true },
-	{ "exec", do_exec, true },     { "kill", do_kill, true },
-	{ "delete", do_delete, true }, { "state", do_state, true },
-	{ "ps", do_ps, true },	       { "pause", do_pause, true },
-	{ "resume", do_resume, true }, { "update", do_update, true },
+	{ "create", do_create, true },
+	{ "start", do_start, true },
+	{ "exec", do_exec, true },
+	{ "kill", do_kill, true },
+	{ "delete", do_delete, true },
+	{ "state", do_state, true },
+	{ "ps", do_ps, true },
+	{ "pause", do_pause, true },
+	{ "resume", do_resume, true },
+	{ "update", do_update, true },
 	{ "features", do_features, false },
 };
 
@@ -320,10 +325,11 @@ static int take_flag(char **argv, int i)
 		const char *name;
 		const char **to;
 	} with_value[] = {
-		{ "root", &cmd.root }, { "log", &cmd.log }, { "log-format", NULL },
-		{ "criu", NULL }, { "bundle", &cmd.bundle }, { "format", NULL },
+		{ "root", &cmd.root },	       { "log", &cmd.log },
+		{ "log-format", NULL },	       { "criu", NULL },
+		{ "bundle", &cmd.bundle },     { "format", NULL },
 		{ "pid-file", &cmd.pid_file }, { "console-socket", &cmd.console },
-		{ "process", &cmd.process }, { "resources", &cmd.resources },
+		{ "process", &cmd.process },   { "resources", &cmd.resources },
 	};
 	const char *name = argv[i] + strspn(argv[i], "-"), *eq = strchr(name, '=');
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);

@@ -131,7 +131,8 @@ static char *string_at(const char *p)
 			c = hex4(p + 1);
 			p += 4;
 			if (c >= 0xd800 && c < 0xdc00 && p[1] == '\\' && p[2] == 'u') {
-				c = 0x10000 + ((c - 0xd800) << 10) + (hex4(p + 3) - 0xdc00);
+				c = 0x10000 + ((c - 0xd800) << 10) +
+				    (hex4(p + 3) - 0xdc00);
 				p += 6;
 			}
 			o = put_utf8(o, c);

@@ -14,7 +14,8 @@
 struct proc {
 	int ppid, session;
 	char state;
-	unsigned long long start; /* in clock ticks since boot: tells a pid's users apart */
+	unsigned long long
+		start; /* in clock ticks since boot: tells a pid's users apart */
 };
 
 static bool proc_read(int pid, struct proc *p)
@@ -25,7 +26,8 @@ static bool proc_read(int pid, struct proc *p)
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	text = slurp(path);
 	s = text ? strrchr(text, ')') : NULL;
-	ok = s && sscanf(s + 1, " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u"
+	ok = s && sscanf(s + 1,
+			 " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u"
 			 " %*d %*d %*d %*d %*d %*d %llu",
 			 &p->state, &p->ppid, &p->session, &p->start) == 4;
 	free(text);
@@ -165,7 +167,8 @@ static void cgroup_remove(void)
 	char path[PATH_MAX];
 
 	/* Busy for as long as a process that was killed is about to die. */
-	for (int tries = 0; cgroup_path(path, "") && rmdir(path) < 0 && errno == EBUSY; tries++)
+	for (int tries = 0; cgroup_path(path, "") && rmdir(path) < 0 && errno == EBUSY;
+	     tries++)
 		if (tries == 500 || poll(NULL, 0, 2) < 0)
 			fail("failed to remove cgroup %s: %m", path);
 }
@@ -214,7 +217,9 @@ static int console(void)
 	} control = { 0 };
 	char name[64] = "";
 	struct iovec iov = { name, sizeof(name) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
 			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), s, slave;
@@ -260,7 +265,8 @@ static void lookup(char **args, char **env)
 		if (stat(args[0], &st) == 0 && (st.st_mode & 0111) && S_ISREG(st.st_mode))
 			return;
 		fail("runc create failed: unable to start container process: "
-		     "exec: \"%s\": permission denied", args[0]);
+		     "exec: \"%s\": permission denied",
+		     args[0]);
 	}
 	for (; *path; path += strspn(path, ":")) {
 		int len = (int)strcspn(path, ":");
@@ -275,7 +281,8 @@ static void lookup(char **args, char **env)
 		path += len;
 	}
 	fail("runc create failed: unable to start container process: exec: \"%s\": "
-	     "executable file not found in $PATH", args[0]);
+	     "executable file not found in $PATH",
+	     args[0]);
 }
 
 /* The child: becomes the process that the document at @p describes. */

@@ -43,8 +43,10 @@ static void fill_log(size_t bytes)
 
 	memset(line, 'x', sizeof(line));
 	for (; f && bytes; bytes -= (size_t)len < bytes ? (size_t)len : bytes)
-		len = fprintf(f, "{\"level\":\"info\",\"msg\":\"%.200s\",\"time\":"
-			      "\"2026-01-02T03:04:05Z\"}\n", line);
+		len = fprintf(f,
+			      "{\"level\":\"info\",\"msg\":\"%.200s\",\"time\":"
+			      "\"2026-01-02T03:04:05Z\"}\n",
+			      line);
 	if (f)
 		fclose(f);
 }

@@ -16,7 +16,7 @@ in_pod() {
 	in_pod c1 sh -c 'while [ ! -e /go ]; do sleep 0.05; done; exit 8'
 	shim=$(shim_pid pod)
 	[ "$(shim_pid c1)" = "$shim" ]
-	[ "$(ls -d "$CONTAINERD_DIR"/state/io.containerd.runtime.v2.task/*/*/address | wc -l)" = 2 ]
+	[ "$(find "$CONTAINERD_DIR/state" -name address | wc -l)" = 2 ]
 	go c1
 	deleted_with c1 8
 	is_status pod RUNNING
