@@ -12,7 +12,8 @@
  * that what is compared is whether two of them are the same one.
  *
  * Environment: DIFF_ONLY=GLOB (of scenarios; then the list is not checked for
- * what does not occur), DIFF_KEEP=1 (the transcripts stay in /tmp), DIFF_STOCK (that shim).
+ * what does not occur), DIFF_KEEP=1 (the transcripts stay in /tmp), DIFF_STOCK
+ * (that shim).
  */
 #pragma once
 
@@ -34,7 +35,7 @@ extern const struct scenario life_scenarios[], states_scenarios[], kill_scenario
 	mount_scenarios[], control_scenarios[], flags_scenarios[], runtime_scenarios[],
 	cross_scenarios[];
 
-/* A difference that is meant. All four are globs; "(none)" is a line that is not there. */
+/* A difference that is meant, as globs; "(none)" is a line that is not there. */
 struct known {
 	const char *scenario, *label, *stock, *ours;
 	const char *why;
@@ -143,6 +144,8 @@ void say_events(size_t n);
  * of each container as containerd runs it after every task.
  */
 void finish(void);
+/* Waits for the end of the server; false: not in time. */
+bool server_gone(void);
 /* The server is killed, as if it had crashed; then as finish(). */
 void crash(void);
 

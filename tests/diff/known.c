@@ -190,6 +190,8 @@ const struct known known[] = {
 
 	/* One shim begins, the other goes on: the above, with sides changed. */
 	KNOWN("cross-*", "stderr of delete *", "none", "some", "stock's warning [1.13]"),
+	RACE("cross-*", "socket after Shutdown", "gone", "there", "as above"),
+	RACE("cross-*", "Shutdown", "OK {}", "Unavailable: ttrpc: closed", "as above"),
 	KNOWN("cross-start", "file */exit", "mode 100600 ", NONE,
 	      "our record of the true status"),
 	KNOWN("cross-start", "file */log.json", NONE, "mode 100644 ", "ours has none"),
