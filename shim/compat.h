@@ -87,7 +87,8 @@ static inline int sys_openat2(int dir, const char *path, int flags, uint64_t res
 static inline int sys_clone_mount(const char *path, bool recursive)
 {
 	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, path,
-			      OPEN_TREE_CLONE | O_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+			      OPEN_TREE_CLONE | O_CLOEXEC |
+				      (recursive ? AT_RECURSIVE : 0));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -96,7 +97,9 @@ static inline int sys_clone_mount(const char *path, bool recursive)
 static inline int sys_attach_mount(int tree, int target)
 {
 	return syscall(SYS_move_mount, tree, "", target, "",
-		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
 }
 
 /*
@@ -110,7 +113,9 @@ static inline int sys_mount_setattr(int tree, uint64_t set, int userns)
 	} attr = { set, 0, MS_PRIVATE, (uint64_t)userns };
 
 	return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-		       sizeof(attr)) < 0 ? -errno : 0;
+		       sizeof(attr)) < 0
+		       ? -errno
+		       : 0;
 }
 
 /*
@@ -133,7 +138,8 @@ static inline int64_t sys_mount_magic(const char *path)
 	} answer = { 0 };
 	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
+	if (statx(AT_FDCWD, path,
+		  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
 		  STATX_MNT_ID_UNIQUE, &st) < 0)
 		return -errno;
 	if (!(st.stx_mask & STATX_MNT_ID_UNIQUE))

@@ -38,14 +38,19 @@ bool fuse_is_type(const char *type)
 	       strncmp(type, "fuse.", 5) == 0 || strncmp(type, "fuseblk.", 8) == 0;
 }
 
-/* Its exit status, or a negative errno; -ETIME: not ended in time, and killed with its group. */
+/* Its exit status, or a negative errno; -ETIME: was killed, with all it had started. */
 static int run(const char *const *argv, int out, int timeout_ms)
 {
 	const int fds[] = { 0, out, out };
 	char path[PATH_MAX];
 	const struct spawn s = {
-		.path = path, .argv = (char *const *)(uintptr_t)argv, .envp = environ,
-		.fds = fds, .n_fds = 3, .own_group = true, .dies_with_us = true,
+		.path = path,
+		.argv = (char *const *)(uintptr_t)argv,
+		.envp = environ,
+		.fds = fds,
+		.n_fds = 3,
+		.own_group = true,
+		.dies_with_us = true,
 	};
 	pid_t pid;
 	int r = spawn_find(argv[0], path);
@@ -77,8 +82,8 @@ static void report(const char *const *argv, int out, int status)
 	while (n > 0 && output[n - 1] == '\n')
 		output[--n] = 0;
 	if (status < 0)
-		mount_fail("mount helper [%.900s] failed: %s", command ? command : argv[0],
-			   err_strerror(-status));
+		mount_fail("mount helper [%.900s] failed: %s",
+			   command ? command : argv[0], err_strerror(-status));
 	else
 		mount_fail("mount helper [%.900s] failed: \"%s\": exit status %d",
 			   command ? command : argv[0], output, status);

@@ -116,19 +116,21 @@ int userns_open(const char *uidmap, const char *gidmap)
 static int set_idmap(int tree, const char *path, uint64_t attributes, int userns)
 {
 	int r = sys_mount_setattr(tree, MOUNT_ATTR_IDMAP | attributes, userns);
+	const char *hint = "";
 
-	if (r == 0)
-		return 0;
-	return mount_fail("idmap %s: %s%s", path, err_strerror(-r),
-			  r == -EINVAL ? " (can its file system do that?)" :
-			  r == -ENOSYS ? " (that needs Linux 5.12)" : "");
+	if (r == -EINVAL)
+		hint = " (can its file system do that?)";
+	if (r == -ENOSYS)
+		hint = " (that needs Linux 5.12)";
+	return r < 0 ? mount_fail("idmap %s: %s%s", path, err_strerror(-r), hint) : 0;
 }
 
 static int clone_mount(const char *path, bool recursive)
 {
 	int fd = sys_clone_mount(path, recursive);
 
-	return fd < 0 ? -mount_fail("clone the mount of %s: %s", path, err_strerror(-fd)) : fd;
+	return fd < 0 ? -mount_fail("clone the mount of %s: %s", path, err_strerror(-fd))
+		      : fd;
 }
 
 int idmap_clone(const char *path, const struct mount_options *o, int userns)
@@ -137,8 +139,10 @@ int idmap_clone(const char *path, const struct mount_options *o, int userns)
 		unsigned long flag;
 		uint64_t attribute;
 	} attributes[] = {
-		{ MS_RDONLY, MOUNT_ATTR_RDONLY }, { MS_NOSUID, MOUNT_ATTR_NOSUID },
-		{ MS_NODEV, MOUNT_ATTR_NODEV }, { MS_NOEXEC, MOUNT_ATTR_NOEXEC },
+		{ MS_RDONLY, MOUNT_ATTR_RDONLY },
+		{ MS_NOSUID, MOUNT_ATTR_NOSUID },
+		{ MS_NODEV, MOUNT_ATTR_NODEV },
+		{ MS_NOEXEC, MOUNT_ATTR_NOEXEC },
 	};
 	_cleanup_close_ int fd = clone_mount(path, o->flags & MS_REC);
 	uint64_t set = 0;
@@ -161,7 +165,8 @@ static int cover(const char *path, int userns)
 		return MOUNT_FAILED;
 	place = open(path, O_PATH | O_CLOEXEC);
 	r = place < 0 ? -errno : sys_attach_mount(tree, place);
-	return r < 0 ? mount_fail("attach the idmapped %s: %s", path, err_strerror(-r)) : 0;
+	return r < 0 ? mount_fail("attach the idmapped %s: %s", path, err_strerror(-r))
+		     : 0;
 }
 
 static int cover_layers(const struct mount_options *o, int userns)
@@ -179,13 +184,14 @@ static int cover_layers(const struct mount_options *o, int userns)
 	return r < 0 ? mount_fail("out of memory") : 0;
 }
 
-static int make_apart(const char *dir, const struct mount_options *o, bool overlay, int userns,
-		      int (*mount_it)(void *arg), void *arg)
+static int make_apart(const char *dir, const struct mount_options *o, bool overlay,
+		      int userns, int (*mount_it)(void *arg), void *arg)
 {
 	_cleanup_close_ int tree = -1;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -mount_fail("make a mount namespace private: %s", err_strerror(errno));
+		return -mount_fail("make a mount namespace private: %s",
+				   err_strerror(errno));
 	if ((overlay && cover_layers(o, userns)) || mount_it(arg))
 		return -MOUNT_FAILED;
 	tree = clone_mount(dir, false);

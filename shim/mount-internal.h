@@ -20,7 +20,8 @@ struct mount_options {
 	unsigned long flags; /* MS_… */
 	bool loop, direct_io;
 	const char *uidmap, *gidmap; /* both or none; borrowed */
-	const char **data;   /* what is for the file system, in order; strings are borrowed */
+	const char *
+		*data; /* what is for the file system, in order; strings are borrowed */
 	size_t n_data;
 };
 
@@ -70,16 +71,19 @@ int loop_attach(const char *file, const struct mount_options *o, char device[sta
 
 /* --------------------------------------------------------------- mount-idmap.c */
 
-/* A user namespace with these maps, "CONTAINER:HOST:SIZE[,…]". Descriptor or -MOUNT_FAILED. */
+/*
+ * Each returns a descriptor or -MOUNT_FAILED. The maps of a user namespace are
+ * "CONTAINER:HOST:SIZE[,…]".
+ */
 int userns_open(const char *uidmap, const char *gidmap);
 
-/* A copy of the mount (with those below it) at @path, idmapped. Descriptor or -MOUNT_FAILED. */
+/* A copy of what is mounted at @path, for rbind with all below it, idmapped. */
 int idmap_clone(const char *path, const struct mount_options *o, int userns);
 
 /*
- * Lets @mount make the mount on @dir in a mount namespace of its own, where nobody sees it,
- * and brings it from there: descriptor or -MOUNT_FAILED. An overlay's layers are
- * idmapped there before, another file system afterwards.
+ * Lets @mount mount something on @dir in a mount namespace of its own, where
+ * nobody sees it, and brings it from there. An overlay's layers are idmapped
+ * there before, another file system afterwards.
  */
 int idmap_apart(const char *dir, const struct mount_options *o, bool overlay, int userns,
 		int (*mount)(void *arg), void *arg);
@@ -97,5 +101,5 @@ bool fuse_is_type(const char *type);
 
 /* ---------------------------------------------------------------- mount-undo.c */
 
-/* Unmounts what was mounted last on @path, and all that is mounted below that. 0 or MOUNT_FAILED. */
+/* Unmounts what was mounted last on @path, with all below that. 0 or MOUNT_FAILED. */
 int unmount_last(const char *path);

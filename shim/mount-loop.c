@@ -47,7 +47,8 @@ static int configure_by_steps(int device, int file, const struct loop_config *co
 	return 0;
 }
 
-static int configure(int device, int file, const char *name, const struct mount_options *o)
+static int configure(int device, int file, const char *name,
+		     const struct mount_options *o)
 {
 	struct loop_config config = { .fd = (uint32_t)file };
 
@@ -57,7 +58,8 @@ static int configure(int device, int file, const char *name, const struct mount_
 	if (o->direct_io)
 		config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
 	/* For who looks at the list of devices; cut off when too long. */
-	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s", name);
+	snprintf((char *)config.info.lo_file_name, sizeof(config.info.lo_file_name), "%s",
+		 name);
 	if (ioctl(device, LOOP_CONFIGURE, &config) == 0)
 		return 0;
 	if (errno == EINVAL || errno == ENOTTY || errno == ENOSYS)
@@ -91,7 +93,8 @@ int loop_attach(const char *file, const struct mount_options *o, char device[sta
 		return -mount_fail("open %s: %s", LOOP_CONTROL, err_strerror(errno));
 	fd = open(file, (o->flags & MS_RDONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
-		return -mount_fail("open %s for a loop device: %s", file, err_strerror(errno));
+		return -mount_fail("open %s for a loop device: %s", file,
+				   err_strerror(errno));
 	device[0] = 0;
 	for (int i = 0; i < LOOP_TRIES && r == -EBUSY; i++) {
 		if (i > 0)
@@ -100,6 +103,7 @@ int loop_attach(const char *file, const struct mount_options *o, char device[sta
 	}
 	if (r < 0)
 		return -mount_fail("attach %s to %s: %s", file,
-				   device[0] ? device : "a loop device", err_strerror(-r));
+				   device[0] ? device : "a loop device",
+				   err_strerror(-r));
 	return r;
 }

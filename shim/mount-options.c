@@ -98,16 +98,19 @@ int mount_options_parse(const struct mount *m, struct mount_options *o)
 		if (w)
 			o->flags = w->clear ? o->flags & ~w->flag : o->flags | w->flag;
 		else if (after(option, "X-containerd."))
-			return mount_fail("internal mount option \"%s\" was not consumed by the "
-					  "mount manager", option);
+			return mount_fail(
+				"internal mount option \"%s\" was not consumed by the "
+				"mount manager",
+				option);
 		else if ((ids = after(option, "uidmap=")))
 			o->uidmap = ids;
 		else if ((ids = after(option, "gidmap=")))
 			o->gidmap = ids;
-		else if (strcmp(option, "loop") && !(o->loop && strcmp(option, "direct-io") == 0))
+		else if (strcmp(option, "loop") &&
+			 !(o->loop && strcmp(option, "direct-io") == 0))
 			o->data[o->n_data++] = option;
 	}
-	/* Half of them cannot be obeyed; to ignore it would hand files to the wrong user. */
+	/* One alone cannot be obeyed; to ignore it would hand files to the wrong user. */
 	if (str_is_set(o->uidmap) != str_is_set(o->gidmap))
 		return mount_fail("mount option \"%s\" without \"%s\"",
 				  str_is_set(o->uidmap) ? "uidmap=" : "gidmap=",

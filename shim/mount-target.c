@@ -56,8 +56,8 @@ static int follow(struct walk *w, int link)
 
 static int go_down(struct walk *w, const char *name)
 {
-	_cleanup_close_ int fd = openat(w->fds[w->depth - 1], name,
-					O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd =
+		openat(w->fds[w->depth - 1], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

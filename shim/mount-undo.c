@@ -47,7 +47,8 @@ static void unescape(char *s)
 
 	for (; *s; s++) {
 		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
+					(s[3] - '0'));
 			s += 3;
 		} else {
 			*out++ = *s;
@@ -139,7 +140,8 @@ static int compare(const void *a, const void *b)
  */
 static int unmount_point(const char *path)
 {
-	_cleanup_free_ char *parent = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+	_cleanup_free_ char *parent =
+		strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
 	_cleanup_close_ int fd = -1;
 	int r;
 
@@ -174,7 +176,9 @@ static void unmount_chosen(struct points *p, bool again, struct round *round)
 
 		if (!one->chosen)
 			continue;
-		r = one->fuse && !again && fuse_unmount(one->path) ? 0 : unmount_point(one->path);
+		r = one->fuse && !again && fuse_unmount(one->path)
+			    ? 0
+			    : unmount_point(one->path);
 		if (r == 0)
 			round->progress = true;
 		/* Not mounted (any more), or hidden until another one is gone. */

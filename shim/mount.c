@@ -71,9 +71,11 @@ static int fail_mount(const struct entry *e, int error)
 	quote(source, sizeof(source), e->source);
 	quote(target, sizeof(target), e->target);
 	quote(data, sizeof(data), e->data ? e->data : "");
-	return mount_fail("mount source: \"%s\", target: \"%s\", fstype: %.64s, flags: %lu, "
-			  "data: \"%s\", err: %s", source, target, e->mount->type,
-			  e->options.flags, data, err_strerror(error));
+	return mount_fail(
+		"mount source: \"%s\", target: \"%s\", fstype: %.64s, flags: %lu, "
+		"data: \"%s\", err: %s",
+		source, target, e->mount->type, e->options.flags, data,
+		err_strerror(error));
 }
 
 /* Opens the place again: what is mounted on it now. */
@@ -92,7 +94,8 @@ static int open_place(struct entry *e)
 	ssize_t n;
 
 	snprintf(e->target, sizeof(e->target), "%s%s%s", e->plan->rootfs,
-		 *e->mount->target && *e->mount->target != '/' ? "/" : "", e->mount->target);
+		 *e->mount->target && *e->mount->target != '/' ? "/" : "",
+		 e->mount->target);
 	e->place = find_place(e);
 	if (e->place < 0)
 		return fail_mount(e, -e->place);
@@ -180,8 +183,9 @@ static unsigned long locked_flags(const char *path)
 		__fsword_t has; /* ST_…, of which not all are in glibc's headers */
 		unsigned long flag;
 	} flags[] = {
-		{ 1, MS_RDONLY }, { 2, MS_NOSUID }, { 4, MS_NODEV }, { 8, MS_NOEXEC },
-		{ 1024, MS_NOATIME }, { 2048, MS_NODIRATIME }, { 4096, MS_RELATIME },
+		{ 1, MS_RDONLY },      { 2, MS_NOSUID },     { 4, MS_NODEV },
+		{ 8, MS_NOEXEC },      { 1024, MS_NOATIME }, { 2048, MS_NODIRATIME },
+		{ 4096, MS_RELATIME },
 	};
 	unsigned long found = 0;
 	struct statfs st;
@@ -205,7 +209,8 @@ static int make_read_only(struct entry *e)
 		return fail_mount(e, -fd);
 	e->options.flags |= MS_REMOUNT | locked_flags(path);
 	if (mount("", path, "", e->options.flags, NULL) < 0)
-		return mount_fail("remount %s read-only: %s", e->target, err_strerror(errno));
+		return mount_fail("remount %s read-only: %s", e->target,
+				  err_strerror(errno));
 	return 0;
 }
 
@@ -258,10 +263,12 @@ static int attach_idmapped(struct entry *e, const char *rootfs)
  * Mounts one entry. Also if it fails: *@target is where it has mounted something,
  * malloc()ed, or NULL.
  */
-static int mount_entry(const struct mount_plan *plan, const struct mount *m, char **target)
+static int mount_entry(const struct mount_plan *plan, const struct mount *m,
+		       char **target)
 {
-	struct entry e = { .plan = plan, .mount = m, .source = m->source, .loop = -1,
-			   .place = -1 };
+	struct entry e = {
+		.plan = plan, .mount = m, .source = m->source, .loop = -1, .place = -1
+	};
 	int r;
 
 	if (fuse_helper(m->type)) {
@@ -278,8 +285,9 @@ static int mount_entry(const struct mount_plan *plan, const struct mount *m, cha
 		if (r == 0)
 			r = attach_loop(&e);
 		if (r == 0)
-			r = e.options.uidmap ? among_layers(&e, attach_idmapped, plan->rootfs) :
-					       mount_plain(&e);
+			r = e.options.uidmap
+				    ? among_layers(&e, attach_idmapped, plan->rootfs)
+				    : mount_plain(&e);
 	}
 	*target = e.mounted ? strdup(e.target) : NULL;
 	if (e.mounted && !*target)

@@ -24,8 +24,9 @@ struct mount_plan {
 
 /* Exit statuses, beside 0. */
 enum {
-	MOUNT_FAILED = 1, /* mount_all() has undone what it had mounted, and nothing else */
-	MOUNT_LEFT,       /* it could not */
+	MOUNT_FAILED =
+		1, /* mount_all() has undone what it had mounted, and nothing else */
+	MOUNT_LEFT, /* it could not */
 };
 
 /* Mounts all of a struct mount_plan in order, or nothing. */

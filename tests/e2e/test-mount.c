@@ -23,7 +23,13 @@ struct entry {
 	const char *options[10];
 };
 
-#define TMPFS_ON(target) { "tmpfs", "t", target, { NULL } }
+#define TMPFS_ON(target)              \
+	{                             \
+		"tmpfs", "t", target, \
+		{                     \
+			NULL          \
+		}                     \
+	}
 #define TMPFS TMPFS_ON(NULL)
 
 /* Create with these mounts. */
@@ -51,8 +57,8 @@ static struct answer *ask_mounts(const struct bundle *b, const struct entry *v, 
 	return ask("Create", &q);
 }
 
-#define ASK(b, ...)                                                         \
-	ask_mounts(b, (const struct entry[]){ __VA_ARGS__ },                \
+#define ASK(b, ...)                                          \
+	ask_mounts(b, (const struct entry[]){ __VA_ARGS__ }, \
 		   sizeof((const struct entry[]){ __VA_ARGS__ }) / sizeof(struct entry))
 #define CREATE(b, ...) ok(ASK(b, __VA_ARGS__))
 
@@ -104,7 +110,8 @@ static void mounted_with_at(struct where w, const char *path, const char *const 
 	for (; *words; words++) {
 		char *hit = strstr(line, *words);
 
-		while (hit && (!strchr(" ,", hit[-1]) || !strchr(" ,", hit[strlen(*words)])))
+		while (hit &&
+		       (!strchr(" ,", hit[-1]) || !strchr(" ,", hit[strlen(*words)])))
 			hit = strstr(hit + 1, *words);
 		if (!hit)
 			fail_at(w, "no %s in: %s", *words, line);
@@ -133,7 +140,7 @@ static void put_program(const char *name, const char *script_text)
 
 static void end(const struct bundle *b)
 {
-	delete(b->id, NULL);
+	delete (b->id, NULL);
 	assert_false(any_mounts(b));
 	shutdown_shim();
 }
@@ -146,10 +153,13 @@ static void tmpfs(void **st)
 	struct bundle *b = shim_for("c1", "true");
 
 	(void)st;
-	CREATE(b, { "tmpfs", "of-ours", NULL, { "ro", "nosuid", "size=64k", "rw", "nodev",
-						"noexec", "mode=711", "noatime" } });
-	mounted_with(rootfs_of(b), "rw", "nosuid", "nodev", "noexec", "noatime", "size=64k",
-		     "mode=711", "tmpfs", "of-ours");
+	CREATE(b, { "tmpfs",
+		    "of-ours",
+		    NULL,
+		    { "ro", "nosuid", "size=64k", "rw", "nodev", "noexec", "mode=711",
+		      "noatime" } });
+	mounted_with(rootfs_of(b), "rw", "nosuid", "nodev", "noexec", "noatime",
+		     "size=64k", "mode=711", "tmpfs", "of-ours");
 	end(b);
 }
 
@@ -222,13 +232,16 @@ static void overlay_of_many_layers(void **st)
 {
 	struct bundle *b = shim_for("c1", "true");
 	char *upper = make_dir("upper"), *work = make_dir("work");
-	char *dir = make_dir("a-directory-whose-name-is-as-long-as-that-of-containerd's-own"),
+	char *dir = make_dir(
+		     "a-directory-whose-name-is-as-long-as-that-of-containerd's-own"),
 	     *layers = make_layers(dir, dir, 80);
 	char *cwd = link_of(text("/proc/%d/cwd", e2e.server));
 
 	(void)st;
 	assert_true(strlen(layers) > 6000);
-	CREATE(b, { "overlay", "overlay", NULL,
+	CREATE(b, { "overlay",
+		    "overlay",
+		    NULL,
 		    { text("lowerdir=%s", layers), text("upperdir=%s", upper),
 		      text("workdir=%s", work) } });
 	mounted_with(rootfs_of(b), "rw", text("upperdir=%s", upper));
@@ -244,9 +257,12 @@ static void overlay_of_many_layers(void **st)
 static void overlay_with_colons(void **st)
 {
 	struct bundle *b = shim_for("c1", "true");
-	char *dir = make_dir("a:directory:whose:name:is:full:of:colons:and\\backslashes:and:long");
-	char *layers = make_layers(dir, in_dir("a\\:directory\\:whose\\:name\\:is\\:full\\:of"
-					       "\\:colons\\:and\\\\backslashes\\:and\\:long"), 60);
+	char *dir = make_dir(
+		"a:directory:whose:name:is:full:of:colons:and\\backslashes:and:long");
+	char *layers = make_layers(dir,
+				   in_dir("a\\:directory\\:whose\\:name\\:is\\:full\\:of"
+					  "\\:colons\\:and\\\\backslashes\\:and\\:long"),
+				   60);
 
 	(void)st;
 	assert_true(strlen(layers) > 5000);
@@ -265,7 +281,8 @@ static void too_many_options(void **st)
 	for (int i = 0; i < 300; i++)
 		layers = text("%s:/%d/1234567890", layers, i);
 	fails(ASK(b, { "overlay", "overlay", NULL, { text("lowerdir=%s", layers) } }),
-	      TTRPC_UNKNOWN, "failed to mount rootfs component: mount options is too long");
+	      TTRPC_UNKNOWN,
+	      "failed to mount rootfs component: mount options is too long");
 	assert_false(any_mounts(b));
 	shutdown_shim();
 }
@@ -277,17 +294,21 @@ static void error_texts(void **st)
 	struct bundle *b = shim_for("c1", "true");
 
 	(void)st;
-	fails(ASK(b, { "bind", "/no\"such", NULL, { "rbind", "ro", "a=b" } }), TTRPC_UNKNOWN,
+	fails(ASK(b, { "bind", "/no\"such", NULL, { "rbind", "ro", "a=b" } }),
+	      TTRPC_UNKNOWN,
 	      text("failed to mount rootfs component: mount source: \"/no\\\"such\", target: "
 		   "\"%s\", fstype: bind, flags: 20481, data: \"a=b\", err: no such file or "
-		   "directory", rootfs_of(b)));
+		   "directory",
+		   rootfs_of(b)));
 	fails(ASK(b, { "tmpfs", "t", "no/such", { "size=1m" } }), TTRPC_UNKNOWN,
 	      text("failed to mount rootfs component: mount source: \"t\", target: "
 		   "\"%s/no/such\", fstype: tmpfs, flags: 0, data: \"size=1m\", err: no such "
-		   "file or directory", rootfs_of(b)));
+		   "file or directory",
+		   rootfs_of(b)));
 	fails_with(ASK(b, { "tmpfs", "t", NULL, { "defaults" } }), TTRPC_UNKNOWN,
 		   "data: \"defaults\", err: invalid argument");
-	fails(ASK(b, { "tmpfs", "t", NULL, { "X-containerd.mkfs.size=1" } }), TTRPC_UNKNOWN,
+	fails(ASK(b, { "tmpfs", "t", NULL, { "X-containerd.mkfs.size=1" } }),
+	      TTRPC_UNKNOWN,
 	      "failed to mount rootfs component: internal mount option "
 	      "\"X-containerd.mkfs.size=1\" was not consumed by the mount manager");
 	assert_false(any_mounts(b));
@@ -317,7 +338,8 @@ static void failed_create_undoes_its_own(void **st)
 	assert_int_equal(mounts_at(text("%s/sub", rootfs)), 1);
 	/* The same for the second mount of one entry. */
 	fails_with(ASK(b, { "bind", source, "sub", { "rbind" } },
-		       { "nosuchfs", "t", "sub", { NULL } }), TTRPC_UNKNOWN, "no such device");
+		       { "nosuchfs", "t", "sub", { NULL } }),
+		   TTRPC_UNKNOWN, "no such device");
 	assert_int_equal(mounts_at(text("%s/", rootfs)), 1);
 	umount(text("%s/sub", rootfs));
 	umount(rootfs);
@@ -336,7 +358,8 @@ static void several_targets(void **st)
 	mkdir(text("%s/data", source), 0755);
 	put(text("%s/name", source), "image");
 	put(in_dir("name"), "ours");
-	CREATE(b, { "bind", source, "", { "rbind" } }, { "tmpfs", "t", "/data", { "ro" } },
+	CREATE(b, { "bind", source, "", { "rbind" } },
+	       { "tmpfs", "t", "/data", { "ro" } },
 	       { "bind", in_dir("name"), "name", { "bind", "ro" } });
 	assert_int_equal(mounts_at(rootfs), 1);
 	mounted_with(text("%s/data", rootfs), "ro", "tmpfs");
@@ -350,12 +373,14 @@ static void several_targets(void **st)
 static void targets_that_escape(void **st)
 {
 	struct bundle *b = shim_for("c1", "true");
-	char *image = make_dir("image"), *rootfs = rootfs_of(b), *victim = make_dir("victim");
+	char *image = make_dir("image"), *rootfs = rootfs_of(b),
+	     *victim = make_dir("victim");
 
 	(void)st;
 	assert_int_equal(symlink(victim, text("%s/absolute", image)), 0);
 	assert_int_equal(symlink(text("../../../../../../../../..%s", victim),
-				 text("%s/relative", image)), 0);
+				 text("%s/relative", image)),
+			 0);
 	assert_int_equal(symlink("/", text("%s/top", image)), 0);
 	assert_int_equal(symlink("/proc/self/root", text("%s/magic", image)), 0);
 	/* They lead to nothing inside. */
@@ -365,8 +390,8 @@ static void targets_that_escape(void **st)
 					  text("magic%s", victim) };
 
 		fails_with(ASK(b, { "bind", image, "", { "rbind" } },
-			       TMPFS_ON(targets[i])), TTRPC_UNKNOWN,
-			   "err: no such file or directory");
+			       TMPFS_ON(targets[i])),
+			   TTRPC_UNKNOWN, "err: no such file or directory");
 		assert_int_equal(mounts_at(victim), 0);
 		assert_false(any_mounts(b));
 	}
@@ -383,7 +408,7 @@ static void targets_that_escape(void **st)
 	end(b);
 }
 
-/* containerd's state directory may be behind a link; mountinfo knows only what is behind it. */
+/* containerd's directory may be behind a link; mountinfo knows only what it leads to. */
 static void bundle_behind_a_link(void **st)
 {
 	struct bundle *b = shim_for("c1", "true"), linked = *b;
@@ -403,8 +428,9 @@ static void bundle_behind_a_link(void **st)
 /* Mounts on mounts, below mounts, hidden by mounts, and where names are awkward. */
 static void all_kinds_of_mounts_go(void **st)
 {
-	static const char *const names[] = { "a b", "tab\there", "back\\slash", "line\nbreak",
-					     "x (deleted)", "a\\040b", "plain" };
+	static const char *const names[] = { "a b",	    "tab\there",   "back\\slash",
+					     "line\nbreak", "x (deleted)", "a\\040b",
+					     "plain" };
 	struct bundle *b = shim_for("c1", "true");
 	char *rootfs = rootfs_of(b), *gone = make_dir("gone");
 
@@ -428,7 +454,7 @@ static void all_kinds_of_mounts_go(void **st)
 	/* Neither of which is below. */
 	mkdir(text("%s2", rootfs), 0755);
 	assert_int_equal(mount("t", text("%s2", rootfs), "tmpfs", 0, NULL), 0);
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	assert_false(any_mounts(b));
 	assert_int_equal(mounts_at(text("%s2", rootfs)), 1);
 	umount(text("%s2", rootfs));
@@ -504,21 +530,28 @@ static void fuse_helper_mounts(void **st)
 	use_programs();
 	b = shim_for("c1", "true");
 	put_program("bin/mount.fuse3", text("#!/bin/sh\necho \"$*\" >%s\n"
-					    "mount -t tmpfs \"$1\" \"$2\"\n", in_dir("args")));
+					    "mount -t tmpfs \"$1\" \"$2\"\n",
+					    in_dir("args")));
 	put_program("bin/mount.fuse", "#!/bin/sh\necho not today >&2\nexit 3\n");
 	CREATE(b, TMPFS,
-	       { "fuse3.some-fs", "src", "/", { "ro", "lowerdir=/a:/b", "X-containerd.x" } });
-	assert_string_equal(read_file(in_dir("args"), NULL),
-			    text("src %s -o ro -o lowerdir=/a:/b -o X-containerd.x -t some-fs\n",
-				 rootfs_of(b)));
+	       { "fuse3.some-fs",
+		 "src",
+		 "/",
+		 { "ro", "lowerdir=/a:/b", "X-containerd.x" } });
+	assert_string_equal(
+		read_file(in_dir("args"), NULL),
+		text("src %s -o ro -o lowerdir=/a:/b -o X-containerd.x -t some-fs\n",
+		     rootfs_of(b)));
 	assert_int_equal(mounts_at(rootfs_of(b)), 2);
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	assert_false(any_mounts(b));
 	fails(ASK(b, TMPFS, { "fuse.x", "src", "", { "ro" } }), TTRPC_UNKNOWN,
 	      text("failed to mount rootfs component: mount helper [mount.fuse src %s -o ro -t "
-		   "x] failed: \"not today\": exit status 3", rootfs_of(b)));
+		   "x] failed: \"not today\": exit status 3",
+		   rootfs_of(b)));
 	unlink(in_dir("bin/mount.fuse"));
-	if (access("/sbin/mount.fuse", F_OK) < 0 && access("/usr/bin/mount.fuse", F_OK) < 0)
+	if (access("/sbin/mount.fuse", F_OK) < 0 &&
+	    access("/usr/bin/mount.fuse", F_OK) < 0)
 		fails_with(ASK(b, { "fuse.x", "src", NULL, { NULL } }), TTRPC_UNKNOWN,
 			   "failed: no such file or directory");
 	assert_false(any_mounts(b));
@@ -533,7 +566,8 @@ static int mount_hung_fuse(const char *path)
 	if (fd < 0)
 		return -1;
 	assert_int_equal(mount("hung", path, "fuse.hung", 0,
-			       text("fd=%d,rootmode=40000,user_id=0,group_id=0", fd)), 0);
+			       text("fd=%d,rootmode=40000,user_id=0,group_id=0", fd)),
+			 0);
 	return fd;
 }
 
@@ -544,10 +578,10 @@ static void hung_fuse_is_unmounted(void **st)
 
 	(void)st;
 	use_programs();
-	put_program("bin/fusermount3", text("#!/bin/sh\necho \"3 $*\" >>%s\nexit 1\n",
-					    in_dir("log")));
-	put_program("bin/fusermount", text("#!/bin/sh\necho \"2 $*\" >>%s\nexit 1\n",
-					   in_dir("log")));
+	put_program("bin/fusermount3",
+		    text("#!/bin/sh\necho \"3 $*\" >>%s\nexit 1\n", in_dir("log")));
+	put_program("bin/fusermount",
+		    text("#!/bin/sh\necho \"2 $*\" >>%s\nexit 1\n", in_dir("log")));
 	b = shim_for("c1", "true");
 	CREATE(b, TMPFS);
 	fd = mount_hung_fuse(rootfs_of(b));
@@ -590,10 +624,11 @@ static void fusermount_unmounts(void **st)
 
 	(void)st;
 	use_programs();
-	put_program("bin/fusermount3", text("#!/bin/sh\necho \"3 $*\" >>%s\numount -i -c \"$2\"\n",
-					    in_dir("log")));
-	put_program("bin/fusermount", text("#!/bin/sh\necho \"2 $*\" >>%s\nexit 1\n",
-					   in_dir("log")));
+	put_program("bin/fusermount3",
+		    text("#!/bin/sh\necho \"3 $*\" >>%s\numount -i -c \"$2\"\n",
+			 in_dir("log")));
+	put_program("bin/fusermount",
+		    text("#!/bin/sh\necho \"2 $*\" >>%s\nexit 1\n", in_dir("log")));
 	b = shim_for("c1", "true");
 	CREATE(b, TMPFS);
 	mkdir(text("%s/sub", rootfs_of(b)), 0755);
@@ -675,23 +710,24 @@ static void loop_devices(void **st)
 	assert_string_equal(loop_says(device, "ro"), "0");
 	put(text("%s/new", rootfs_of(b)), "x");
 	assert_int_equal(count_fds_of(e2e.server, "/dev/loop"), 0);
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	assert_string_equal(loop_says(device, "loop/backing_file"), "");
 
-	/* Read-only, of a file that says so too; /run cannot do direct I/O, but may be asked. */
+	/* Of a file that is read-only too; /run may be asked for direct I/O, if in vain. */
 	chmod(image, 0400);
 	CREATE(b, { "ext4", image, NULL, { "direct-io", "ro", "loop" } });
 	device = loop_device(rootfs_of(b));
 	mounted_with(rootfs_of(b), "ro", "ext4");
 	assert_string_equal(loop_says(device, "ro"), "1");
 	assert_true(exists(text("%s/new", rootfs_of(b))));
-	delete("c1", NULL);
+	delete ("c1", NULL);
 
 	/* Nothing stays attached after a failure. */
 	fails_with(ASK(b, { "xfs", image, NULL, { "loop", "ro" } }), TTRPC_UNKNOWN,
 		   text("mount source: \"/dev/%.4s", device));
 	assert_string_equal(loop_says(device, "loop/backing_file"), "");
-	fails_with(ASK(b, { "ext4", in_dir("no-image"), NULL, { "loop" } }), TTRPC_UNKNOWN,
+	fails_with(ASK(b, { "ext4", in_dir("no-image"), NULL, { "loop" } }),
+		   TTRPC_UNKNOWN,
 		   text("open %s for a loop device: no such file or directory",
 			in_dir("no-image")));
 	shutdown_shim();
@@ -754,7 +790,7 @@ static void idmapped_bind(void **st)
 	mounted_with(rootfs_of(b), "rw");
 	is_idmapped(rootfs_of(b));
 	assert_string_equal(owner(text("%s/one", source)), "1:1");
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	CREATE(b, { "bind", source, NULL, { "rbind", UIDS, GIDS, "ro", "nodev" } });
 	mounted_with(rootfs_of(b), "ro", "nodev");
 	is_idmapped(rootfs_of(b));
@@ -764,15 +800,19 @@ static void idmapped_bind(void **st)
 static void idmapped_overlay(void **st)
 {
 	struct bundle *b = shim_for("c1", "true");
-	char *dir = make_dir("layers-in-a-directory-with-quite-a-long-name-for-compaction");
+	char *dir =
+		make_dir("layers-in-a-directory-with-quite-a-long-name-for-compaction");
 	char *layers = make_layers(dir, dir, 80);
 	char *upper = make_dir("upper"), *work = make_dir("work");
 
 	(void)st;
 	put_owned(text("%s/80/fs", dir));
-	if (!create_idmapped(ASK(b, { "overlay", "overlay", NULL,
-				      { text("lowerdir=%s", layers), UIDS, GIDS,
-					text("upperdir=%s", upper), text("workdir=%s", work) } })))
+	if (!create_idmapped(
+		    ASK(b, { "overlay",
+			     "overlay",
+			     NULL,
+			     { text("lowerdir=%s", layers), UIDS, GIDS,
+			       text("upperdir=%s", upper), text("workdir=%s", work) } })))
 		skip();
 	assert_int_equal(mounts_at(rootfs_of(b)), 1);
 	is_idmapped(rootfs_of(b));
@@ -814,12 +854,15 @@ static void idmapped_others(void **st)
 static void idmap_errors(void **st)
 {
 	struct bundle *b = shim_for("c1", "true");
-	static const char *const bad[] = { "0:1", "0:1:2:3", "0:1:2,", "a:1:2", "0:1:2,3" };
+	static const char *const bad[] = { "0:1", "0:1:2:3", "0:1:2,", "a:1:2",
+					   "0:1:2,3" };
 	char *source = make_dir("source");
 
 	(void)st;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		fails_with(ASK(b, { "bind", source, NULL,
+		fails_with(ASK(b, { "bind",
+				    source,
+				    NULL,
 				    { "bind", UIDS, text("gidmap=%s", bad[i]) } }),
 			   TTRPC_UNKNOWN, text("\"%s\" is no gid_map", bad[i]));
 	/* Well-formed, but not for the kernel. */
@@ -828,8 +871,8 @@ static void idmap_errors(void **st)
 	fails_with(ASK(b, { "bind", in_dir("absent"), NULL, { "bind", UIDS, GIDS } }),
 		   TTRPC_UNKNOWN, "no such file or directory");
 	/* proc cannot be idmapped. */
-	fails_with(ASK(b, TMPFS, { "proc", "proc", NULL, { UIDS, GIDS } }),
-		   TTRPC_UNKNOWN, "idmap");
+	fails_with(ASK(b, TMPFS, { "proc", "proc", NULL, { UIDS, GIDS } }), TTRPC_UNKNOWN,
+		   "idmap");
 	assert_false(any_mounts(b));
 	shutdown_shim();
 }
@@ -852,8 +895,11 @@ static void write_text(const char *path, const char *s)
 static int bind_in_user_namespace(void *arg)
 {
 	char *options[] = { (char[]){ "bind" }, (char[]){ "ro" } };
-	const struct mount m = { .type = "bind", .source = arg, .target = "",
-				 .options = options, .n_options = 2 };
+	const struct mount m = { .type = "bind",
+				 .source = arg,
+				 .target = "",
+				 .options = options,
+				 .n_options = 2 };
 	struct mount_plan plan = { .rootfs = in_dir("place"), .mounts = &m, .n = 1 };
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
@@ -876,7 +922,8 @@ static void locked_flags(void **st)
 	(void)st;
 	make_dir("place");
 	assert_int_equal(mount("t", source, "tmpfs",
-			       MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, NULL), 0);
+			       MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME, NULL),
+			 0);
 	pid = fork();
 	if (pid == 0)
 		_exit(bind_in_user_namespace(source));
@@ -892,9 +939,9 @@ static void locked_flags(void **st)
 E2E_GROUP(E2E(tmpfs), E2E(bind_read_only), E2E(bind_writable), E2E(remount),
 	  E2E(overlay_of_many_layers), E2E(overlay_with_colons), E2E(too_many_options),
 	  E2E(error_texts), E2E(failed_create_undoes_its_own), E2E(several_targets),
-	  E2E(targets_that_escape), E2E(bundle_behind_a_link), E2E(all_kinds_of_mounts_go),
-	  E2E(mounts_on_the_bare_directory), E2E(busy_for_a_while), E2E(busy_for_long),
-	  E2E(fuse_helper_mounts), E2E(hung_fuse_is_unmounted), E2E(fusermount_unmounts),
-	  E2E(fusermount_hangs),
-	  E2E(loop_devices), E2E(idmapped_bind), E2E(idmapped_overlay), E2E(idmapped_others),
-	  E2E(idmap_errors), E2E(locked_flags))
+	  E2E(targets_that_escape), E2E(bundle_behind_a_link),
+	  E2E(all_kinds_of_mounts_go), E2E(mounts_on_the_bare_directory),
+	  E2E(busy_for_a_while), E2E(busy_for_long), E2E(fuse_helper_mounts),
+	  E2E(hung_fuse_is_unmounted), E2E(fusermount_unmounts), E2E(fusermount_hangs),
+	  E2E(loop_devices), E2E(idmapped_bind), E2E(idmapped_overlay),
+	  E2E(idmapped_others), E2E(idmap_errors), E2E(locked_flags))

@@ -26,7 +26,9 @@
 
 static int parse(struct mount_options *o, const char *const *words)
 {
-	struct mount m = { .type = "t", .source = "s", .target = "",
+	struct mount m = { .type = "t",
+			   .source = "s",
+			   .target = "",
 			   .options = (char *const *)(uintptr_t)words };
 
 	while (words[m.n_options])
@@ -95,7 +97,8 @@ static void others_are_data(void **st)
 	(void)st;
 	GIVES(0, "defaults", "defaults");
 	GIVES(MS_NODEV, "size=1m,mode=755", "size=1m", "nodev", "mode=755");
-	GIVES(0, "shared,rprivate,rslave,rshared", "shared", "rprivate", "rslave", "rshared");
+	GIVES(0, "shared,rprivate,rslave,rshared", "shared", "rprivate", "rslave",
+	      "rshared");
 	GIVES(0, "RO,ro ,,nosuid=1", "RO", "ro ", "", "nosuid=1");
 	GIVES(0, "index=off,lowerdir=/a:/b", "index=off", "lowerdir=/a:/b");
 	GIVES(0, "x-containerd.a,X-containerdx", "x-containerd.a", "X-containerdx");
@@ -163,9 +166,10 @@ static const char *refusal(const char *const *words)
 static void refused_words(void **st)
 {
 	(void)st;
-	assert_string_equal(REFUSAL("ro", "X-containerd.mkdir.path=/a"),
-			    "internal mount option \"X-containerd.mkdir.path=/a\" was not "
-			    "consumed by the mount manager");
+	assert_string_equal(
+		REFUSAL("ro", "X-containerd.mkdir.path=/a"),
+		"internal mount option \"X-containerd.mkdir.path=/a\" was not "
+		"consumed by the mount manager");
 	assert_string_equal(REFUSAL("uidmap=0:1:2"),
 			    "mount option \"uidmap=\" without \"gidmap=\"");
 	assert_string_equal(REFUSAL("uidmap=", "gidmap=0:1:2"),
@@ -174,7 +178,7 @@ static void refused_words(void **st)
 
 /* --------------------------------------------------------------- overlay */
 
-/* What compaction makes of the lowerdir @layers among others, "DIR|DATA"; "" for nothing. */
+/* What compaction makes of the lowerdir @layers, "DIR|DATA"; "" for nothing. */
 static const char *compacted(const char *layers)
 {
 	static char result[512];
@@ -203,7 +207,8 @@ static void layers_become_relative(void **st)
 	assert_string_equal(compacted("/var/s/12/fs:/var/s/1/fs:/var/s/3/fs"),
 			    "/var/s/|a,b,lowerdir=12/fs:1/fs:3/fs");
 	/* A name's beginning that is the same is no directory. */
-	assert_string_equal(compacted("/s/12/fs:/s/13/fs"), "/s/|a,b,lowerdir=12/fs:13/fs");
+	assert_string_equal(compacted("/s/12/fs:/s/13/fs"),
+			    "/s/|a,b,lowerdir=12/fs:13/fs");
 	assert_string_equal(compacted("/s/1:/s/12"), "/s/|a,b,lowerdir=1:12");
 	assert_string_equal(compacted("/s/a:/s/a/b"), "/s/|a,b,lowerdir=a:a/b");
 	assert_string_equal(compacted("/s/a/:/s/a/b"), "/s/a/|a,b,lowerdir=.:b");
@@ -311,9 +316,10 @@ static int make_root(void **st)
 
 static int remove_root(void **st)
 {
-	static const char *const names[] = { "a/b/far", "a/parent", "up", "root", "etc", "rel",
-		"dotted", "loop1", "loop2", "out", "deep", "dangling", "self", "twice", "slashes",
-		"file" };
+	static const char *const names[] = { "a/b/far", "a/parent", "up",      "root",
+					     "etc",	"rel",	    "dotted",  "loop1",
+					     "loop2",	"out",	    "deep",    "dangling",
+					     "self",	"twice",    "slashes", "file" };
 
 	(void)st;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -325,7 +331,7 @@ static int remove_root(void **st)
 	return rmdir(root_dir);
 }
 
-/* Where a path leads, relative to the root ("" is the root itself), or an errno's number. */
+/* Where a path leads, relative to the root ("" is the root itself), or an errno. */
 static const char *leads(int (*resolve)(int, const char *), const char *path)
 {
 	static char found[256];
@@ -353,21 +359,40 @@ static void targets_stay_inside(void **st)
 	static const struct {
 		const char *path, *place;
 	} cases[] = {
-		{ "", "" }, { "/", "" }, { ".", "" }, { "//", "" }, { "..", "" },
-		{ "/../..", "" }, { "a", "/a" }, { "/a/b", "/a/b" }, { "a//b/", "/a/b" },
-		{ "a/./b/../b", "/a/b" }, { "../../a", "/a" }, { "file", "/file" },
-		{ "up", "" }, { "up/a", "/a" }, { "root/a", "/a" }, { "etc", "/a/b" },
-		{ "etc/c", "/a/b/c" }, { "rel/c", "/a/b/c" }, { "rel/..", "/a" },
-		{ "dotted", "/a/b/c" }, { "deep", "/a/b/c" }, { "self/self/a", "/a" },
-		{ "a/parent/a", "/a" }, { "a/b/far/c", "/a/b/c" }, { "twice", "/a/b" },
+		{ "", "" },
+		{ "/", "" },
+		{ ".", "" },
+		{ "//", "" },
+		{ "..", "" },
+		{ "/../..", "" },
+		{ "a", "/a" },
+		{ "/a/b", "/a/b" },
+		{ "a//b/", "/a/b" },
+		{ "a/./b/../b", "/a/b" },
+		{ "../../a", "/a" },
+		{ "file", "/file" },
+		{ "up", "" },
+		{ "up/a", "/a" },
+		{ "root/a", "/a" },
+		{ "etc", "/a/b" },
+		{ "etc/c", "/a/b/c" },
+		{ "rel/c", "/a/b/c" },
+		{ "rel/..", "/a" },
+		{ "dotted", "/a/b/c" },
+		{ "deep", "/a/b/c" },
+		{ "self/self/a", "/a" },
+		{ "a/parent/a", "/a" },
+		{ "a/b/far/c", "/a/b/c" },
+		{ "twice", "/a/b" },
 		{ "slashes/c", "/a/b/c" },
 	};
 	static const struct {
 		const char *path;
 		int error;
 	} bad[] = {
-		{ "nowhere", -ENOENT }, { "dangling", -ENOENT }, { "out", -ENOENT },
-		{ "loop1", -ELOOP }, { "loop1/a", -ELOOP }, { "file/a", -ENOTDIR },
+		{ "nowhere", -ENOENT },	     { "dangling", -ENOENT },
+		{ "out", -ENOENT },	     { "loop1", -ELOOP },
+		{ "loop1/a", -ELOOP },	     { "file/a", -ENOTDIR },
 		{ "a/nowhere/..", -ENOENT },
 	};
 	char number[16];
@@ -421,8 +446,10 @@ int main(void)
 		cmocka_unit_test(layers_with_escapes),
 		cmocka_unit_test(layers_cut_anywhere),
 		cmocka_unit_test(layers_walked),
-		cmocka_unit_test_setup_teardown(targets_stay_inside, make_root, remove_root),
-		cmocka_unit_test_setup_teardown(targets_have_bounds, make_root, remove_root),
+		cmocka_unit_test_setup_teardown(targets_stay_inside, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(targets_have_bounds, make_root,
+						remove_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
