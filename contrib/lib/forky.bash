@@ -16,7 +16,7 @@
 # The sanitizers' libraries are for a shim that is built with them.
 FORKY_PACKAGES=containerd,runc,crun,criu,iptables,kmod,libasan8,libubsan1
 : "${FORKY_ROOT:=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/brass/forky}"
-FORKY_PID=''
+FORKY_PID=${FORKY_PID-}
 
 # The mirror by which apt works on this machine.
 forky_mirror() {
