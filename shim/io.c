@@ -130,6 +130,26 @@ static int make_file(struct io *io, const char *path, struct err *e)
 	return 0;
 }
 
+/*
+ * Tries to open the client's ends of the outputs before the process exists. A
+ * client is waiting in open(2) for it, and some give up on what they have not got
+ * open when a short process is gone already. What fails is tried again, and told,
+ * in io_connect().
+ */
+static void open_early(struct io *io)
+{
+	struct err ignored;
+
+	for (int i = IO_STDOUT; i <= IO_STDERR; i++) {
+		struct io_stream *s = &io->streams[i];
+
+		if (s->path && s->theirs < 0 && !(io->terminal && i == IO_STDERR))
+			s->theirs = sink_open(&s->sink, s->path, &ignored);
+		if (s->theirs < 0)
+			s->theirs = -1;
+	}
+}
+
 static void report_opened(struct io *io, struct err *failure)
 {
 	void (*opened)(struct io *, struct err *) = TAKE(io->opened);
@@ -232,6 +252,8 @@ void io_open(struct io *io, const struct io_request *r,
 	if (n == 0)
 		n = open_scheme(io, r, &u, &later, &e);
 	uri_release(&u);
+	if (n == 0)
+		open_early(io);
 	if (n < 0 || !later)
 		report_opened(io, n < 0 ? &e : NULL);
 }
@@ -357,7 +379,7 @@ static int connect_stream(struct io_stream *s, struct err *e)
 
 	if (s->done || s->ours < 0)
 		return 0;
-	fd = open_theirs(s, e);
+	fd = s->theirs >= 0 ? TAKE_FD(s->theirs) : open_theirs(s, e);
 	if (fd < 0)
 		return fd;
 	if (s == &io->streams[IO_STDIN])

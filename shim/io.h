@@ -24,7 +24,7 @@ struct io_stream {
 	struct io *io;
 	char *path;   /* NULL: not connected, /dev/null for the process */
 	int ours;     /* our end of the pipe, until the relay has it */
-	int theirs;   /* terminal: the client's FIFO, until the terminal is there */
+	int theirs;   /* the client's end, until the relay has it; -1 */
 	bool done;    /* ended, or never there */
 	struct relay relay;
 	struct sink sink;
