@@ -2,12 +2,14 @@
 /*
  * Watching for OOM kills; see oom.h. One descriptor per container, and nothing
  * else: the loop is not woken while nothing happens to the container's memory.
- * A cgroup that is removed stays readable for ever, so it is let go of at once.
+ * A cgroup that is removed would be reported for ever, so it is no longer watched.
  */
 #include "shim/oom.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,9 +22,10 @@
 
 /*
  * A container at its limit is reclaimed from all the time, and the file says so a
- * hundred times a second. Ten looks are enough; the last one is not put off.
+ * hundred times a second. The less is found in it the longer it is let be, up to
+ * this; the last look is not put off.
  */
-#define QUIET (100 * LOOP_MSEC)
+#define QUIET_MAX (100 * LOOP_MSEC)
 
 static struct container *container_of_oom(struct oom *o)
 {
@@ -43,6 +46,14 @@ static void close_watch(struct oom *o)
 	watch_del(&o->watch);
 	closep(&fd);
 	o->watch.fd = -1;
+}
+
+/* The init was killed, and not because a client asked for it. */
+static bool died_unasked(const struct container *c)
+{
+	const struct child *init = &c->init.child;
+
+	return init->exited && init->signal == SIGKILL && !c->init.sigkill_asked;
 }
 
 /* Takes *@fd if it can be watched. */
@@ -79,6 +90,41 @@ static int read_kills(int fd, uint64_t *kills)
 	return -EINVAL;
 }
 
+/* oom_kill of the cgroup above, of which this one's are a part; UINT64_MAX: unknown. */
+static uint64_t kills_above(const struct container *c)
+{
+	_cleanup_close_ int fd = -1;
+	char name[PATH_MAX];
+	uint64_t kills;
+	int n = snprintf(name, sizeof(name), "%s%s",
+			 cgroup_point(&c->cgroup, CGROUP_MEMORY),
+			 cgroup_path(&c->cgroup, CGROUP_MEMORY));
+	size_t dir;
+
+	if (n >= (int)sizeof(name))
+		return UINT64_MAX;
+	dir = (size_t)(strrchr(name, '/') - name);
+	snprintf(name + dir, sizeof(name) - dir, "/memory.events");
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	return fd < 0 || read_kills(fd, &kills) < 0 ? UINT64_MAX : kills;
+}
+
+/*
+ * The cgroup is gone and what it counted with it: systemd removes a scope as soon
+ * as its last process is dead. What the one above has counted since the last look
+ * may be of another container below it, but an init does not often die of a
+ * SIGKILL that nobody asked for.
+ */
+static void look_above(struct container *c)
+{
+	uint64_t now = kills_above(c);
+
+	if (!died_unasked(c))
+		return;
+	if (now != UINT64_MAX && now > c->oom.kills_above)
+		tell(c);
+}
+
 static void look_v2(struct container *c)
 {
 	struct oom *o = &c->oom;
@@ -86,15 +132,22 @@ static void look_v2(struct container *c)
 	int r = read_kills(o->watch.fd, &kills);
 
 	if (r < 0) {
-		/* ENODEV: the cgroup is gone, as it may be. */
 		if (r != -ENODEV)
 			log_write(LOG_WARN, c->id, "memory.events: %s", err_strerror(-r));
+		/* Why it is gone is known when the init's exit is. */
+		watch_del(&o->watch);
+		if (!c->init.child.exited)
+			return;
+		look_above(c);
 		close_watch(o);
 		return;
 	}
-	if (kills > o->kills)
+	if (kills > o->kills) {
+		o->quiet_ns = 0;
 		tell(c);
+	}
 	o->kills = kills;
+	o->kills_above = kills_above(c);
 }
 
 static void on_memory_events(struct watch *w, uint32_t events)
@@ -104,10 +157,13 @@ static void on_memory_events(struct watch *w, uint32_t events)
 
 	(void)events;
 	look_v2(c);
-	if (o->watch.fd < 0)
+	if (!w->loop)
 		return;
 	watch_del(w);
-	timer_arm_in(&c->shim->loop, &o->quiet, QUIET);
+	timer_arm_in(&c->shim->loop, &o->quiet, o->quiet_ns);
+	o->quiet_ns = o->quiet_ns * 2 + LOOP_MSEC;
+	if (o->quiet_ns > QUIET_MAX)
+		o->quiet_ns = QUIET_MAX;
 }
 
 static void on_quiet_over(struct timer *t)
@@ -116,7 +172,7 @@ static void on_quiet_over(struct timer *t)
 	struct loop *l = &container_of_oom(o)->shim->loop;
 
 	if (watch_add(l, &o->watch, o->watch.fd, EPOLLPRI, on_memory_events) < 0)
-		timer_arm_in(l, &o->quiet, QUIET);
+		timer_arm_in(l, &o->quiet, QUIET_MAX);
 }
 
 static int arm_v2(struct container *c, int dir)
@@ -124,6 +180,7 @@ static int arm_v2(struct container *c, int dir)
 	_cleanup_close_ int fd = openat(dir, "memory.events", O_RDONLY | O_CLOEXEC);
 	int r = fd < 0 ? -errno : read_kills(fd, &c->oom.kills);
 
+	c->oom.kills_above = kills_above(c);
 	return r < 0 ? r : start(c, &fd, EPOLLPRI, on_memory_events);
 }
 
@@ -142,14 +199,18 @@ static void look_v1(struct container *c)
 	uint64_t times;
 	bool gone;
 
-	if (read(o->watch.fd, &times, sizeof(times)) != sizeof(times))
+	if (read(o->watch.fd, &times, sizeof(times)) == sizeof(times))
+		o->notified += times;
+	if (o->notified == 0)
 		return;
-	/* The removal of the cgroup is notified once, too. */
 	gone = is_gone(c);
-	if (times > (gone ? 1 : 0))
+	/* Why it is gone is known when the init's exit is. */
+	if (gone && !c->init.child.exited)
+		return;
+	/* The removal of the cgroup is notified once, too, if only after a while. */
+	if (!gone || o->notified > 1 || died_unasked(c))
 		tell(c);
-	if (gone)
-		close_watch(o);
+	o->notified = 0;
 }
 
 static void on_eventfd(struct watch *w, uint32_t events)

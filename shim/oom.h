@@ -20,7 +20,10 @@ struct container;
 struct oom {
 	struct watch watch; /* v1: an eventfd, v2: memory.events; ours */
 	struct timer quiet; /* v2: not looking, for a moment */
+	uint64_t quiet_ns; /* how long the next time */
 	uint64_t kills; /* v2: oom_kill, as last seen */
+	uint64_t kills_above; /* and that of the cgroup above; UINT64_MAX: unknown */
+	uint64_t notified; /* v1: times that may be one too many */
 };
 
 void oom_init(struct oom *o);

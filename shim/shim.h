@@ -58,6 +58,7 @@ struct process {
 	bool in_transition;  /* Create, Start, Pause or Resume is under way: an exit is told after it */
 	bool pausing;        /* Pause is under way */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
+	bool sigkill_asked;  /* by a client: its end is no riddle (oom.c) */
 	struct event *exit_event; /* memory for the exit event, from the first day */
 	void (*gone)(struct process *p); /* an op waits for the exit; may be NULL */
 };
