@@ -103,8 +103,10 @@ const struct known known[] = {
 	      "directory",
 	      "Unknown: failed to start io pipe copy: open *: no such file or directory",
 	      "the same, said once"),
-	KNOWN("tty-exec-resized-early", "output *", "\"stty: standard input^|\", end",
-	      "\"50 100^|\", end", "a size that was asked for in time is not lost"),
+	RACE("tty-exec-resized-early", "output *", "\"stty: standard input^|\", end",
+	     "\"50 100^|\", end",
+	     "a size that was asked for in time is not lost, unless the process asks "
+	     "before it is set"),
 	KNOWN("stdio-bad-url", "Create c1", "*: parse \"%zz://x\": first path segment *",
 	      "Unknown: failed to create init process I/O: unable to parse stdout "
 	      "uri: %zz://x",
