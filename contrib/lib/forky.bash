@@ -36,7 +36,7 @@ forky_build() {
 	log=$(mktemp) || return
 	apt-config dump | grep -iE '^Acquire::(https?::.*proxy|check-)' >"$log.apt"
 	echo 'Acquire::Check-Valid-Until "false"; Acquire::Retries "3";' >>"$log.apt"
-	mmdebstrap --quiet --format=directory --variant=minbase \
+	mmdebstrap --format=directory --variant=minbase \
 		--include="$FORKY_PACKAGES" --aptopt="$log.apt" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -46,7 +46,7 @@ forky_build() {
 	r=$?
 	if [ $r != 0 ]; then
 		tail -n 5 "$log" >&2
-		grep -qE 'Could not (connect|resolve)|Failed to fetch|Unable to connect' "$log" &&
+		grep -qE 'Could not (connect|resolve)|Unable to connect|Temporary failure' "$log" &&
 			r=2
 		rm -rf --one-file-system "$new"
 	fi
