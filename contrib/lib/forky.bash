@@ -10,7 +10,7 @@
 #   forky_enter DIR   starts a process that holds a mount namespace whose root is forky's,
 #                     read-only; its pid is then $FORKY_PID. In DIR/bin come to lie
 #                     containerd, ctr, runc and crun, which run forky's: for PATH
-#   in_forky CMD...   runs CMD there
+#   in_forky CMD...   runs CMD there; $BRASS_BUILD, if set, is first in its PATH
 #   forky_leave       ends that process; the namespace ends with its last one
 
 # The sanitizers' libraries are for a shim that is built with them.
@@ -96,8 +96,7 @@ forky_enter() {
 	[ "$name" = ready ] || return 1
 	mkdir -p "$dir/bin"
 	for name in containerd ctr runc crun; do
-		printf '#!/usr/bin/env bash\nBRASS_BUILD=%q FORKY_PID=%q\n%s\nin_forky %s "$@"\n' \
-			"${BRASS_BUILD-}" "$FORKY_PID" \
+		printf '#!/usr/bin/env bash\nFORKY_PID=%s\n%s\nin_forky %s "$@"\n' "$FORKY_PID" \
 			"$(declare -f in_forky | sed 's/^\( *\)nsenter/\1exec nsenter/')" \
 			"$name" >"$dir/bin/$name"
 		chmod +x "$dir/bin/$name"

@@ -247,15 +247,20 @@ shim() {
 	[ -S "$SOCKET" ]
 }
 
+# call METHOD [FIELD=VALUE]...: prints the reply; a failure also where bats shows it.
 call() {
-	timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@"
+	local r=0
+	timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@" >"$T/reply.$BASHPID" || r=$?
+	[ "$r" = 0 ] || echo "$* said: $(<"$T/reply.$BASHPID")" >&2
+	cat "$T/reply.$BASHPID"
+	return "$r"
 }
 
 # refused TEXT METHOD [FIELD=VALUE]...: TEXT is a pattern.
 refused() {
 	local pattern=$1
 	shift
-	run call "$@"
+	run timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@"
 	[ "$status" = 1 ]
 	# shellcheck disable=SC2053
 	[[ $output == $pattern ]] || { echo "$* said: $output"; return 1; }
