@@ -249,10 +249,10 @@ shim() {
 
 # call METHOD [FIELD=VALUE]...: prints the reply; a failure also where bats shows it.
 call() {
-	local r=0
-	timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@" >"$T/reply.$BASHPID" || r=$?
-	[ "$r" = 0 ] || echo "$* said: $(<"$T/reply.$BASHPID")" >&2
-	cat "$T/reply.$BASHPID"
+	local r=0 reply
+	reply=$(timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@") || r=$?
+	[ "$r" = 0 ] || echo "$* said: $reply" >&2
+	echo "$reply"
 	return "$r"
 }
 
