@@ -165,6 +165,35 @@ static void in_created(void)
 	finish();
 }
 
+/* All that a document can say reaches the process. */
+static void document(void)
+{
+	struct stdio io = io_of("e1");
+
+	running();
+	told(ask_exec_json(
+		     "c1", "e1",
+		     "{\"terminal\":true,\"user\":{\"uid\":1000,\"gid\":1001,"
+		     "\"umask\":63,\"additionalGids\":[5,6]},\"cwd\":\"/tmp\","
+		     "\"env\":[\"PATH=/bin\",\"A=b c\",\"U=\\u00e4\\n\"],\"args\":"
+		     "[\"/bin/sh\",\"-c\",\"id; pwd; echo $A.$U; umask; ulimit -n; cat "
+		     "/proc/self/oom_score_adj; head -n 50 /proc/self/status | tr -d '\\t' "
+		     "| busybox grep -E '^(Cap|NoNew)'\"],\"rlimits\":[{\"type\":"
+		     "\"RLIMIT_NOFILE\",\"soft\":200,\"hard\":200}],\"oomScoreAdj\":"
+		     "500,\"noNewPrivileges\":true,\"capabilities\":{\"bounding\":"
+		     "[\"CAP_KILL\"],\"ambient\":[],\"effective\":[]},\"future\":"
+		     "{\"key\":[1,2.5,null]}}",
+		     &io),
+	     "Exec c1/e1");
+	do_start("c1", "e1");
+	do_wait("c1", "e1");
+	say_output(io.out, true);
+	say_output(io.err, true);
+	do_delete("c1", "e1");
+	do_end("c1", NULL);
+	finish();
+}
+
 static void long_argument(void)
 {
 	struct stdio io = io_of("e1");
@@ -191,6 +220,7 @@ const struct scenario exec_scenarios[] = {
 	{ "exec-outlives-init", outlives_init },
 	{ "exec-child-holds-pipe", child_holds_pipe },
 	{ "exec-in-created", in_created },
+	{ "exec-document", document },
 	{ "exec-long-argument", long_argument },
 	{ NULL, NULL },
 };

@@ -105,6 +105,62 @@ static void info(void)
 	say("info", "%s", here((const char *const[]){ "-info", NULL }, DIR_OF_TEST));
 }
 
+static const char *link_of(const char *path)
+{
+	char target[256] = { 0 };
+
+	return readlink(path, target, sizeof(target) - 1) < 0 ? "none"
+							      : text("%s", target);
+}
+
+/* What a process has from its parents. */
+static void server(void)
+{
+	struct box b = { .id = "c1", .command = "exit 0" };
+	char *score;
+
+	boot(&b);
+	score = read_file(text("/proc/%d/oom_score_adj", e2e.server), NULL);
+	say("oom_score_adj", "%s", score ? score : "none");
+	say("cwd", "%s", link_of(text("/proc/%d/cwd", e2e.server)));
+	say("group", "%s", getpgid(e2e.server) == e2e.server ? "its own" : "another's");
+	for (int i = 0; i < 2; i++)
+		say(text("descriptor %d", i), "%s",
+		    link_of(text("/proc/%d/fd/%d", e2e.server, i)));
+	say("umask", "%s", proc_status(e2e.server, "Umask"));
+	say("name", "%s", proc_status(e2e.server, "Name"));
+	finish();
+}
+
+static void shim_cgroup(void)
+{
+	struct box b = { .id = "c1", .command = "exit 0" };
+	Runc__Options o = RUNC__OPTIONS__INIT;
+	Google__Protobuf__Any *any = runc_options();
+	uint8_t *in;
+	size_t len;
+	struct run *r;
+
+	box_make(&b);
+	o.shim_cgroup = text("/brass-diff-no-such-cgroup");
+	any->value.len = pack(&o.base, &any->value.data);
+	len = pack(&any->base, &in);
+	r = run_shim(in_bundle("c1", ""), in, len, true, ARGS("c1", "start"));
+	say("start in a cgroup that is not there", "status 0x%x", r->status);
+	say_left("after it");
+}
+
+static void bad_stdin(void)
+{
+	struct box b = { .id = "c1", .command = "exit 0" };
+	struct run *r;
+
+	box_make(&b);
+	r = run_shim(in_bundle("c1", ""), "\377\377\377", 3, true, ARGS("c1", "start"));
+	say("start with garbage on stdin", "status 0x%x", r->status);
+	say_left("after it");
+}
+
 static void unknown_methods(void)
 {
 	struct box b = { .id = "c1", .command = "exit 0" };
@@ -125,6 +181,9 @@ const struct scenario flags_scenarios[] = {
 	{ "flags-bad-config", start_with_bad_config },
 	{ "flags-delete", delete_of_nothing },
 	{ "flags-info", info },
+	{ "flags-server", server },
+	{ "flags-shim-cgroup", shim_cgroup },
+	{ "flags-bad-stdin", bad_stdin },
 	{ "flags-unknown-methods", unknown_methods },
 	{ NULL, NULL },
 };

@@ -63,6 +63,35 @@ static void overlay(void)
 	life_on(&m, 1, "echo data > /mnt/file; cat /mnt/file");
 }
 
+/* More options than fit in a page. */
+static void overlay_of_many(void)
+{
+	struct mount_entry m = { "overlay", "overlay", { NULL } };
+	char *lower = NULL, *busybox;
+	size_t len;
+	char *prefix = in_dir("a-prefix-that-is-long-enough-to-need-more-than-a-page");
+
+	mkdir(prefix, 0755);
+	for (int i = 0; i < 60; i++) {
+		char *layer = text("%s/layer-%02d-with-a-name", prefix, i);
+
+		mkdir(layer, 0755);
+		write_file(text("%s/file-%02d", layer, i), "", 0);
+		lower = i ? text("%s:%s", lower, layer) : text("lowerdir=%s", layer);
+	}
+	mkdir(text("%s/root", prefix), 0755);
+	mkdir(in_dir("upper"), 0755);
+	mkdir(in_dir("work"), 0755);
+	mkdir(text("%s/root/bin", prefix), 0755);
+	busybox = read_file(ROOTFS "/bin/busybox", &len);
+	write_file(text("%s/root/bin/sh", prefix), busybox, len);
+	chmod(text("%s/root/bin/sh", prefix), 0755);
+	m.options[0] = text("%s:%s/root", lower, prefix);
+	m.options[1] = text("upperdir=%s", in_dir("upper"));
+	m.options[2] = text("workdir=%s", in_dir("work"));
+	life_on(&m, 1, "echo file-*; pwd");
+}
+
 static void two_mounts(void)
 {
 	const struct mount_entry m[2] = { { "bind", ROOTFS, { "rbind" } },
@@ -150,6 +179,7 @@ const struct scenario mount_scenarios[] = {
 	{ "mount-bind", bind },
 	{ "mount-bind-ro", bind_read_only },
 	{ "mount-overlay", overlay },
+	{ "mount-overlay-of-many", overlay_of_many },
 	{ "mount-two", two_mounts },
 	{ "mount-missing-source", missing_source },
 	{ "mount-second-fails", second_fails },

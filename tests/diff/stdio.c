@@ -307,6 +307,41 @@ static void exec_bad_names(void)
 	finish();
 }
 
+static void only_stdout(void)
+{
+	struct box b = { .id = "c1", .command = "echo out; exit 2" };
+
+	b.io.out = make_fifo("only");
+	reader_open(b.io.out);
+	whole_life(&b);
+	finish();
+}
+
+static void terminal_and_file(void)
+{
+	struct box b = { .id = "c1", .command = "echo out", .terminal = true };
+
+	b.io.out = text("file://%s", in_dir("log.txt"));
+	whole_life(&b);
+	say_file(in_dir("log.txt"));
+	finish();
+}
+
+static void terminal_and_logger(void)
+{
+	struct box b = { .id = "c1", .command = "echo out; exit 3", .terminal = true };
+
+	b.io.out = logger(logger_script, "?id=value");
+	boot(&b);
+	do_create(&b);
+	do_start("c1", NULL);
+	do_wait("c1", NULL);
+	until(logged("logger-out"));
+	do_delete("c1", NULL);
+	say_file(in_dir("logger-out"));
+	finish();
+}
+
 /* The client goes away and comes back: nothing is lost, nothing stops. */
 static void client_comes_back(void)
 {
@@ -355,6 +390,9 @@ const struct scenario stdio_scenarios[] = {
 	{ "stdio-fifo-scheme", fifo_scheme },
 	{ "stdio-missing-stdin", missing_stdin },
 	{ "stdio-exec-bad-names", exec_bad_names },
+	{ "stdio-only-stdout", only_stdout },
+	{ "stdio-terminal-file", terminal_and_file },
+	{ "stdio-terminal-logger", terminal_and_logger },
 	{ "stdio-client-comes-back", client_comes_back },
 	{ NULL, NULL },
 };
