@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the cgroups of a process are, and who is in them. */
+#include "tests/unit/stats-common.h"
+
+static const char *place(enum cgroup_controller c)
+{
+	static char s[512];
+
+	snprintf(s, sizeof(s), "%s%s", cgroup_point(&cg, c), cgroup_path(&cg, c));
+	return strncmp(s, root, strlen(root)) == 0 ? s + strlen(root) : s;
+}
+
+static void find_v1(void **st)
+{
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_true(cgroup_is_known(&cg));
+	assert_string_equal(place(CGROUP_PIDS), "/sys/fs/cgroup/pids/k8s/c1");
+	assert_string_equal(place(CGROUP_MEMORY), "/sys/fs/cgroup/memory/elsewhere/c1");
+	assert_string_equal(place(CGROUP_CPU), "/sys/fs/cgroup/cpu,cpuacct/k8s/c1");
+	assert_string_equal(place(CGROUP_CPUACCT), "/sys/fs/cgroup/cpu,cpuacct/k8s/c1");
+	assert_string_equal(place(CGROUP_SYSTEMD), "/sys/fs/cgroup/systemd/k8s/c1");
+	/* Each string once: nine mount points, two paths. */
+	assert_true(cg.text_len < 9 * (strlen(root) + 27) + 40);
+	for (unsigned c = 0; c < N_CGROUP_CONTROLLERS; c++)
+		assert_true(cgroup_owns(&cg, c));
+	cgroup_release(&cg);
+	cgroup_release(&cg);
+	assert_false(cgroup_is_known(&cg));
+	assert_string_equal(place(CGROUP_PIDS), "");
+}
+
+/* A hierarchy of which only a part is mounted; two controllers that are not. */
+static void find_v1_partial(void **st)
+{
+	enum { LAYERS = LINES_BUFFER + 500 };
+	char mounts[LAYERS + 1024], layers[LAYERS + 1];
+
+	(void)st;
+	/* Longer than a buffer: passed over, and with it nothing else. */
+	memset(layers, 'l', LAYERS);
+	layers[LAYERS] = 0;
+	snprintf(mounts, sizeof(mounts),
+		 "90 22 0:50 / /merged rw - overlay overlay rw,lowerdir=%s\n"
+		 "26 24 0:26 /docker/abc /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+		 "27 24 0:27 / /again rw - cgroup cgroup rw,pids\n"
+		 "28 24 0:28 /docker /sys/fs/cgroup/memory rw - cgroup none rw,memory\n",
+		 layers);
+	put("proc/self/mountinfo", mounts);
+	put("proc/self/cgroup", "1:pids:/docker/abc\n2:memory:/docker/abc\n");
+	put("proc/77/cgroup",
+	    "3:cpu:/docker/abc/c\n1:pids:/docker/abc/c\n2:memory:/dockerx/c\n");
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_string_equal(place(CGROUP_PIDS), "/sys/fs/cgroup/pids/c");
+	assert_string_equal(place(CGROUP_MEMORY), "/sys/fs/cgroup/memory/dockerx/c");
+	assert_false(cgroup_has(&cg, CGROUP_CPU));
+	assert_int_equal(cgroup_open(&cg, CGROUP_CPU), -ENOENT);
+}
+
+static void find_none(void **st)
+{
+	pid_t *pids;
+	size_t n;
+
+	(void)st;
+	assert_int_equal(cgroup_find_below(&cg, root, true, 77), -ENOENT);
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 78), -ENOENT);
+	put("proc/77/cgroup", "");
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), -ENOENT);
+	/* A zombie. */
+	put("proc/77/cgroup", "10:pids:/\n8:memory:/\n");
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), -ESRCH);
+	assert_false(cgroup_is_known(&cg));
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), -ENOENT);
+}
+
+/* One that we are in, or above us, is no container's to list or to kill. */
+static void find_shared(void **st)
+{
+	static const char *const paths[] = { "/shim", "/shim/below" };
+	pid_t *pids;
+	size_t n;
+
+	(void)st;
+	for (size_t i = 0; i < 2; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "0::%s\n", paths[i]);
+		put("proc/self/cgroup", line);
+		put("proc/77/cgroup", "0::/shim\n");
+		assert_int_equal(cgroup_find_below(&cg, root, true, 77), -EXDEV);
+		assert_int_equal(cgroup_pids(&cg, &pids, &n), -ENOENT);
+		assert_int_equal(cgroup_kill(&cg, 9), -ENOENT);
+		assert_false(cgroup_owns(&cg, CGROUP_MEMORY));
+		/* But it can be read. */
+		put("sys/fs/cgroup/shim/pids.current", "3\n");
+		assert_string_equal(part("pids"), "pids\npids.current=3\n");
+	}
+	put("proc/self/cgroup", "0::/shimmer\n");
+	assert_int_equal(cgroup_find_below(&cg, root, true, 77), 0);
+	/* In v1 it is a question for each controller. */
+	put_v1_processes();
+	put("proc/77/cgroup", "10:pids:/k8s/c1\n8:memory:/shim\n");
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_true(cgroup_owns(&cg, CGROUP_PIDS));
+	assert_false(cgroup_owns(&cg, CGROUP_MEMORY));
+	assert_true(cgroup_has(&cg, CGROUP_MEMORY));
+}
+
+static void lists_pids(void **st)
+{
+	pid_t *pids = NULL;
+	char many[LINES_BUFFER * 2] = "";
+	size_t n, at = 0;
+
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, 0);
+	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", "1000\n0\n1001\n");
+	put("sys/fs/cgroup/pids/k8s/c1/sub/deep/cgroup.procs", "77\n");
+	put("sys/fs/cgroup/pids/k8s/c1/sub/cgroup.procs", "");
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(pids[0], 1000);
+	assert_int_equal(pids[1], 1001);
+	assert_int_equal(pids[2], 77);
+	free(pids);
+	for (int i = 0; i < 1500; i++)
+		at += (size_t)snprintf(many + at, sizeof(many) - at, "%d\n", 1000 + i);
+	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", many);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, 1501);
+	for (int i = 0; i < 1500; i++)
+		assert_int_equal(pids[i], 1000 + i);
+	free(pids);
+	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", "12x\n");
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), -EINVAL);
+}
+
+static void thaws(void **st)
+{
+	char state[16] = "";
+	int fd;
+
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_int_equal(cgroup_thaw(&cg), -ENOENT);
+	put("sys/fs/cgroup/freezer/k8s/c1/freezer.state", "FROZEN");
+	assert_int_equal(cgroup_thaw(&cg), 0);
+	fd = open(in_root("sys/fs/cgroup/freezer/k8s/c1/freezer.state"), O_RDONLY);
+	assert_int_equal(read(fd, state, sizeof(state)), 6);
+	assert_string_equal(state, "THAWED");
+	close(fd);
+	cg.unified = true;
+	assert_int_equal(cgroup_thaw(&cg), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(find_v1),	   TEST(find_v1_partial), TEST(find_none),
+		TEST(find_shared), TEST(lists_pids),	  TEST(thaws),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
