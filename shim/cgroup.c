@@ -37,7 +37,7 @@ static const char names[N_CGROUP_CONTROLLERS][16] = {
 
 /* -------------------------------------------------------------- finding */
 
-/* The offset of a string in cg->text, where it is put unless it is there; 0: no memory. */
+/* The offset of a string in cg->text, where it is put if need be; 0: no memory. */
 static uint16_t keep(struct cgroup *cg, const char *s)
 {
 	size_t len = strlen(s) + 1, at = cg->text_len ? cg->text_len : 1;

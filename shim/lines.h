@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longest line, less one. The exceptions are mountinfo, and lists read by lines_word(). */
+/* The longest line, and one more; what is read by words may have longer ones. */
 #define LINES_BUFFER 4096
 
 struct lines {

@@ -95,7 +95,7 @@ static uint64_t kills_above(const struct container *c)
 {
 	_cleanup_close_ int fd = -1;
 	char name[PATH_MAX];
-	uint64_t kills;
+	uint64_t kills = 0;
 	int n = snprintf(name, sizeof(name), "%s%s",
 			 cgroup_point(&c->cgroup, CGROUP_MEMORY),
 			 cgroup_path(&c->cgroup, CGROUP_MEMORY));
@@ -128,7 +128,7 @@ static void look_above(struct container *c)
 static void look_v2(struct container *c)
 {
 	struct oom *o = &c->oom;
-	uint64_t kills;
+	uint64_t kills = 0;
 	int r = read_kills(o->watch.fd, &kills);
 
 	if (r < 0) {

@@ -75,7 +75,7 @@ int stats_pack_keys(struct scan *s, const char *file, const struct stats_key *ke
 /* Entries "DEVICE hca_handle=N hca_object=N", written as @field; @n counts the lines. */
 int stats_rdma(struct scan *s, const char *file, unsigned field, size_t *n);
 
-/* The sizes of huge pages as hugetlb's files are named ("2MB"), in order of folder names. */
+/* Sizes of huge pages as hugetlb's files name them ("2MB"), in order of folders. */
 struct stats_page_sizes {
 	size_t n;
 	char name[16][24];
