@@ -252,7 +252,7 @@ static bool find_shims(void)
 		 stock ? stock : "/usr/bin/containerd-shim-runc-v2");
 	snprintf(shims[1], sizeof(shims[1]), "%s%s", ours ? ours : exe,
 		 ours ? "" : "/containerd-shim-brass-v2");
-	return access(shims[0], X_OK) == 0;
+	return access(shims[0], X_OK) == 0 && access("/bin/busybox", X_OK) == 0;
 }
 
 static void read_transcripts(void)
@@ -280,7 +280,7 @@ int main(void)
 	int status;
 
 	if (geteuid() != 0 || !find_shims()) {
-		printf("1..0 # SKIP needs root and a stock shim\n");
+		printf("1..0 # SKIP needs root, a stock shim and /bin/busybox\n");
 		return 0;
 	}
 	choose();
