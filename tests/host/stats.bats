@@ -117,14 +117,22 @@ no_ooms() {
 	local i
 	record_events
 	for i in {1..10}; do
-		ctr_run -d --memory-limit 16777216 "$IMAGE" "c$i" tail /dev/zero
+		ctr_run -d --memory-limit 16777216 "$IMAGE" "c$i" \
+			sh -c 'until [ -e /go ]; do sleep 0.01; done; exec tail /dev/zero'
+		go "c$i"
 		soon has_topic "c$i" /tasks/exit
 		[ "$(oom_kills "c$i")" -gt 0 ]
 		deleted_with "c$i" 137
 		ctr containers delete "c$i"
 		soon has_topic "c$i" /tasks/delete
-		[ "$(topics_of "c$i" | uniq | paste -sd' ')" = \
-			'/tasks/create /tasks/start /tasks/oom /tasks/exit /tasks/delete' ]
+		topics_of "c$i" | uniq >"$T/topics"
+		diff - "$T/topics" <<-END
+		/tasks/create
+		/tasks/start
+		/tasks/oom
+		/tasks/exit
+		/tasks/delete
+		END
 	done
 }
 
