@@ -519,6 +519,8 @@ dumped() {
 	mkdir "$T/images"
 	created d2 checkpoint="$T/images"
 	refused "Unknown: OCI runtime restore failed: *$T/images/descriptors.json*" Start id=d2
+	# Who waited for its output knows that there is none.
+	soon gone "${background[-1]}"
 	# criu itself fails.
 	cp "$T"/img/* "$T/images"
 	echo nonsense >"$T/images/pstree.img"
@@ -526,6 +528,7 @@ dumped() {
 	state_is d2 $CREATED
 	[ -z "$(books list -q)" ]
 	cp "$T/img/pstree.img" "$T/images"
+	collect "$T/d2.out" "$T/d2.txt"
 	started d2 "$(last "$T/d1.txt")"
 	ended d2 42
 	no_gap "$T/d1.txt" "$T/d2.txt"
