@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -733,6 +735,33 @@ static void loop_devices(void **st)
 	shutdown_shim();
 }
 
+/* The device that was free is somebody else's by now: the next try may do better. */
+static void loop_device_taken(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+	char *image = make_image();
+	struct answer *a;
+	int control, fd;
+
+	(void)st;
+	if (!image) {
+		shutdown_shim();
+		skip();
+	}
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	fd = open(text("/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE)),
+		  O_RDONLY | O_EXCL | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(control);
+	a = ASK(b, { "ext4", image, NULL, { "loop", "ro" } });
+	loop_for(200);
+	assert_false(a->done);
+	close(fd);
+	ok(a);
+	assert_int_equal(mounts_at(rootfs_of(b)), 1);
+	end(b);
+}
+
 /* ------------------------------------------------------------------- idmap */
 
 #define UIDS "uidmap=0:100000:65536"
@@ -807,6 +836,8 @@ static void idmapped_overlay(void **st)
 
 	(void)st;
 	put_owned(text("%s/80/fs", dir));
+	/* As systemd has it: what is mounted in one namespace comes up in all. */
+	assert_int_equal(mount(NULL, "/run", NULL, MS_SHARED, NULL), 0);
 	if (!create_idmapped(
 		    ASK(b, { "overlay",
 			     "overlay",
@@ -826,6 +857,7 @@ static void idmapped_overlay(void **st)
 	assert_int_equal(mounts_at(text("%s/", dir)), 0);
 	assert_int_equal(mounts_at(DIR_OF_TEST "/"), 1);
 	end(b);
+	assert_int_equal(mount(NULL, "/run", NULL, MS_PRIVATE, NULL), 0);
 }
 
 /* Another file system than an overlay; and after a failure the next one is fine. */
@@ -943,5 +975,6 @@ E2E_GROUP(E2E(tmpfs), E2E(bind_read_only), E2E(bind_writable), E2E(remount),
 	  E2E(all_kinds_of_mounts_go), E2E(mounts_on_the_bare_directory),
 	  E2E(busy_for_a_while), E2E(busy_for_long), E2E(fuse_helper_mounts),
 	  E2E(hung_fuse_is_unmounted), E2E(fusermount_unmounts), E2E(fusermount_hangs),
-	  E2E(loop_devices), E2E(idmapped_bind), E2E(idmapped_overlay),
-	  E2E(idmapped_others), E2E(idmap_errors), E2E(locked_flags))
+	  E2E(loop_devices), E2E(loop_device_taken), E2E(idmapped_bind),
+	  E2E(idmapped_overlay), E2E(idmapped_others), E2E(idmap_errors),
+	  E2E(locked_flags))

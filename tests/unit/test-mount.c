@@ -309,17 +309,19 @@ static int make_root(void **st)
 	root = open(root_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	make("a a/b a/b/c up>../../.. root>/ etc>/a/b rel>a/b dotted>./a/../a/b/./c "
 	     "loop1>loop2 loop2>loop1 out>/../../../tmp deep>up/../rel/c dangling>nowhere "
-	     "self>. a/parent>.. a/b/far>../../../../../a/b twice>rel/far slashes>//a///b//");
+	     "self>. a/parent>.. a/b/far>../../../../../a/b a/b/abs>/a/b twice>rel/far "
+	     "slashes>//a///b//");
 	close(openat(root, "file", O_CREAT | O_WRONLY, 0644));
 	return root < 0 ? -1 : 0;
 }
 
 static int remove_root(void **st)
 {
-	static const char *const names[] = { "a/b/far", "a/parent", "up",      "root",
-					     "etc",	"rel",	    "dotted",  "loop1",
-					     "loop2",	"out",	    "deep",    "dangling",
-					     "self",	"twice",    "slashes", "file" };
+	static const char *const names[] = {
+		"a/b/far",  "a/b/abs", "a/parent", "up",      "root", "etc",
+		"rel",	    "dotted",  "loop1",	   "loop2",   "out",  "deep",
+		"dangling", "self",    "twice",	   "slashes", "file",
+	};
 
 	(void)st;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -385,6 +387,7 @@ static void targets_stay_inside(void **st)
 		{ "a/b/far/c", "/a/b/c" },
 		{ "twice", "/a/b" },
 		{ "slashes/c", "/a/b/c" },
+		{ "a/b/abs/c", "/a/b/c" },
 	};
 	static const struct {
 		const char *path;
