@@ -89,7 +89,7 @@ static void finish(struct op *op)
 	struct shim *s = op->process->container->shim;
 
 	if (!cp->own_work || command_call(op_command(op, on_removed), "remove criu's folder",
-					  remove_tree, cp->work, s->limits.mount_s) < 0)
+					  remove_tree, cp->work, s->limits.mount_ms) < 0)
 		answer(op);
 }
 
@@ -182,7 +182,7 @@ static int run_checkpoint(struct op *op)
 	if (checkpoint_args(cp, args, &op->err) < 0)
 		return -op->err.code;
 	return runtime_run(op_command(op, on_checkpointed), c, &call,
-			   c->shim->limits.runtime_s, &op->err);
+			   c->shim->limits.runtime_ms, &op->err);
 }
 
 static void begin_checkpoint(struct op *op)
@@ -250,7 +250,7 @@ static void fail_restore(struct op *op, bool runtime_tried)
 	child_forget(&p->child);
 	if (!runtime_tried) {
 		forget_try(op);
-	} else if (runtime_run(op_command(op, on_undone), c, &call, c->shim->limits.runtime_s,
+	} else if (runtime_run(op_command(op, on_undone), c, &call, c->shim->limits.runtime_ms,
 			       &e) < 0) {
 		log_write(LOG_ERROR, c->id, "undo restore: %s", e.text);
 		forget_try(op);
@@ -318,7 +318,7 @@ static int run_restore(struct op *op, struct io *io)
 	args[n++] = c->bundle;
 	args[n++] = c->id;
 	unlink(pid_file);
-	return runtime_run(op_command(op, on_restored), c, &call, c->shim->limits.runtime_s,
+	return runtime_run(op_command(op, on_restored), c, &call, c->shim->limits.runtime_ms,
 			   &op->err);
 }
 

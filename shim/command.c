@@ -62,7 +62,7 @@ void command_init(struct command *c, struct reaper *r, void (*done)(struct comma
 }
 
 static int watch_it(struct command *c, const char *what, pid_t pid, bool birth,
-		    unsigned timeout_s)
+		    unsigned timeout_ms)
 {
 	int r = child_watch(c->reaper, &c->child, pid, on_child);
 
@@ -73,26 +73,26 @@ static int watch_it(struct command *c, const char *what, pid_t pid, bool birth,
 	}
 	c->what = what;
 	c->timed_out = c->killed = c->lost = false;
-	c->timeout_s = timeout_s;
+	c->timeout_ms = timeout_ms;
 	c->birth = birth;
 	if (birth)
 		reaper_birth_begin(c->reaper);
-	timer_arm_in(c->reaper->loop, &c->deadline, timeout_s * LOOP_SEC);
+	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
 	return 0;
 }
 
 int command_exec(struct command *c, const char *what, const struct spawn *s, bool birth,
-		 unsigned timeout_s)
+		 unsigned timeout_ms)
 {
 	pid_t pid;
 	int r = spawn_exec(s, &pid);
 
 	c->call = false;
-	return r < 0 ? r : watch_it(c, what, pid, birth, timeout_s);
+	return r < 0 ? r : watch_it(c, what, pid, birth, timeout_ms);
 }
 
 int command_call(struct command *c, const char *what, int (*fn)(void *arg), void *arg,
-		 unsigned timeout_s)
+		 unsigned timeout_ms)
 {
 	pid_t pid;
 	int r;
@@ -103,15 +103,15 @@ int command_call(struct command *c, const char *what, int (*fn)(void *arg), void
 		return c->out_fd;
 	c->call = true;
 	r = spawn_call(fn, arg, c->out_fd, &pid);
-	return r < 0 ? r : watch_it(c, what, pid, false, timeout_s);
+	return r < 0 ? r : watch_it(c, what, pid, false, timeout_ms);
 }
 
-void command_shorten(struct command *c, unsigned timeout_s)
+void command_shorten(struct command *c, unsigned timeout_ms)
 {
-	if (!command_is_running(c) || c->timed_out || c->killed || c->timeout_s <= timeout_s)
+	if (!command_is_running(c) || c->timed_out || c->killed || c->timeout_ms <= timeout_ms)
 		return;
-	c->timeout_s = timeout_s;
-	timer_arm_in(c->reaper->loop, &c->deadline, timeout_s * LOOP_SEC);
+	c->timeout_ms = timeout_ms;
+	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
 }
 
 void command_kill(struct command *c)
@@ -154,8 +154,8 @@ void command_describe(const struct command *c, struct err *e)
 	signal[0] = (char)tolower((unsigned char)signal[0]);
 
 	if (c->timed_out)
-		err_set(e, TTRPC_UNKNOWN, "%s did not end within %u s and was %s",
-			c->what, c->timeout_s, c->lost ? "given up" : "killed");
+		err_set(e, TTRPC_UNKNOWN, "%s did not end within %g s and was %s",
+			c->what, c->timeout_ms / 1000.0, c->lost ? "given up" : "killed");
 	else if (c->killed)
 		err_set(e, TTRPC_UNKNOWN, "%s was killed because its caller had left",
 			c->what);

@@ -23,7 +23,7 @@ struct command {
 	bool timed_out;
 	bool killed;      /* by command_kill() */
 	bool lost;        /* did not even die of SIGKILL */
-	unsigned timeout_s;
+	unsigned timeout_ms;
 	void (*done)(struct command *c);
 };
 
@@ -35,14 +35,14 @@ void command_init(struct command *c, struct reaper *r, void (*done)(struct comma
  * failure (negative errno of spawn_exec()) done() is not called.
  */
 int command_exec(struct command *c, const char *what, const struct spawn *s, bool birth,
-		 unsigned timeout_s);
+		 unsigned timeout_ms);
 
 /* Runs @fn in a child that writes its error text to descriptor 2; see spawn_call(). */
 int command_call(struct command *c, const char *what, int (*fn)(void *arg), void *arg,
-		 unsigned timeout_s);
+		 unsigned timeout_ms);
 
-/* It has at most @timeout_s from now on; no-op if it is not running. */
-void command_shorten(struct command *c, unsigned timeout_s);
+/* It has at most @timeout_ms from now on; no-op if it is not running. */
+void command_shorten(struct command *c, unsigned timeout_ms);
 
 /* SIGKILLs the child, if there is one; done() comes soon. */
 void command_kill(struct command *c);

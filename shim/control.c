@@ -23,7 +23,7 @@ static int run(struct op *op, const char *verb, void (*done)(struct command *))
 	const char *args[] = { verb, c->id, NULL };
 	const struct runtime_call call = { verb, args, NULL, false, 0 };
 
-	return runtime_run(op_command(op, done), c, &call, c->shim->limits.runtime_s, &op->err);
+	return runtime_run(op_command(op, done), c, &call, c->shim->limits.runtime_ms, &op->err);
 }
 
 /* A Pause or Resume that failed: the state is as before, but for an exit. */
@@ -177,7 +177,7 @@ static int run_update(struct op *op)
 	if (r < 0 || lseek(u->input, 0, SEEK_SET) < 0)
 		return err_sys(&op->err, r < 0 ? -r : errno, "write the resources");
 	call.input = u->input;
-	return runtime_run(op_command(op, on_updated), c, &call, c->shim->limits.runtime_s,
+	return runtime_run(op_command(op, on_updated), c, &call, c->shim->limits.runtime_ms,
 			   &op->err);
 }
 

@@ -81,7 +81,7 @@ static void undo_mounts(struct op *op)
 		return;
 	}
 	r = command_call(op_command(op, on_undone), "unmount", mount_undo, cr->rootfs,
-			 c->shim->limits.mount_s);
+			 c->shim->limits.mount_ms);
 	if (r < 0) {
 		log_write(LOG_ERROR, c->id, "unmount %s: %s", cr->rootfs, err_strerror(-r));
 		answer_failure(op);
@@ -118,7 +118,7 @@ static void undo(struct op *op)
 	if (!cr->runtime_tried) {
 		undo_mounts(op);
 	} else if (runtime_run(op_command(op, on_deleted), c, &call,
-			       c->shim->limits.runtime_s, &e) < 0) {
+			       c->shim->limits.runtime_ms, &e) < 0) {
 		log_write(LOG_ERROR, c->id, "undo create: %s", e.text);
 		undo_mounts(op);
 	}
@@ -210,7 +210,7 @@ static void on_opened(struct io *io, struct err *failure)
 	args[n++] = c->id;
 	/* Of an earlier try, perhaps: it must not be taken for this one's. */
 	unlink(cr->pid_file);
-	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_s,
+	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_ms,
 			&op->err);
 	io_spawned(&c->init.io);
 	if (r < 0) {
@@ -279,7 +279,7 @@ static void begin(struct op *op)
 	}
 	cr->mount_tried = true;
 	r = command_call(op_command(op, on_mounted), "mount", mount_all, &cr->plan,
-			 c->shim->limits.mount_s);
+			 c->shim->limits.mount_ms);
 	if (r < 0) {
 		cr->mount_tried = false;
 		err_sys(&op->err, -r, "failed to mount rootfs component");

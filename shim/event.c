@@ -47,11 +47,22 @@ static void stop_watching_folder(struct event_queue *q)
 static void on_folder(struct watch *w, uint32_t events)
 {
 	struct event_queue *q = container_of(w, struct event_queue, folder);
-	char buf[4096];
+	const char *name = strrchr(q->path, '/') + 1;
+	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool ours = false;
+	ssize_t n;
 
 	(void)events;
-	while (read(w->fd, buf, sizeof(buf)) > 0)
-		;
+	while ((n = read(w->fd, buf, sizeof(buf))) > 0) {
+		for (char *p = buf; p < buf + n;) {
+			const struct inotify_event *i = (const void *)p;
+
+			ours |= i->len > 0 && strcmp(i->name, name) == 0;
+			p += sizeof(*i) + i->len;
+		}
+	}
+	if (!ours)
+		return;
 	/* bind(2) comes before listen(2): give it a few close tries again. */
 	q->attempts = 0;
 	timer_arm_in(q->loop, &q->retry, RETRY_FIRST);

@@ -252,7 +252,7 @@ void io_open(struct io *io, const struct io_request *r,
 	if (n == 0)
 		n = open_scheme(io, r, &u, &later, &e);
 	uri_release(&u);
-	if (n == 0)
+	if (n == 0 && r->early)
 		open_early(io);
 	if (n < 0 || !later)
 		report_opened(io, n < 0 ? &e : NULL);

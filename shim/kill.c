@@ -57,7 +57,7 @@ static void begin_kill(struct op *op)
 	const struct runtime_call call = { "kill", args, NULL, false, 0 };
 
 	snprintf(signo, sizeof(signo), "%d", container_of(op, struct kill_op, op)->signo);
-	if (runtime_run(op_command(op, on_killed), c, &call, c->shim->limits.runtime_s,
+	if (runtime_run(op_command(op, on_killed), c, &call, c->shim->limits.runtime_ms,
 			&op->err) < 0)
 		op_fail(op);
 }
@@ -93,6 +93,9 @@ static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 	r = cgroup_kill(&c->cgroup, signo);
 	if (r < 0 && r != -ENOENT)
 		err_sys(e, -r, "unknown error after kill");
+	/* It may have been moved out of its cgroup; its pidfd finds it anywhere. */
+	if (r == 0 && signo == SIGKILL)
+		child_signal(&c->init.child, SIGKILL);
 	return r != -ENOENT;
 }
 
@@ -173,7 +176,7 @@ bool kill_remains(struct container *c)
 	r = cgroup_kill(&c->cgroup, SIGKILL);
 	if (r == -ENOENT) {
 		command_init(&c->killer, &c->shim->reaper, on_remains_killed);
-		r = runtime_run(&c->killer, c, &call, LIMIT_RUNTIME_ORPHAN_MS / 1000, &e);
+		r = runtime_run(&c->killer, c, &call, LIMIT_RUNTIME_ORPHAN_MS, &e);
 		if (r == 0)
 			return false;
 		log_write(LOG_WARN, c->id, "failed to kill init's children: %s", e.text);

@@ -75,7 +75,7 @@ static void start_init(struct op *op)
 	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
 	p->in_transition = true;
-	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_s,
+	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err) < 0) {
 		err_prefix(&op->err, "OCI runtime start failed");
 		launch_failed(op);
@@ -184,7 +184,7 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	args[n++] = c->id;
 	args[n] = NULL;
 	unlink(la->pid_file);
-	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_s,
+	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err);
 	io_spawned(io);
 	if (r < 0) {

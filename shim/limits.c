@@ -17,17 +17,12 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return s && parse_uint(s, DAY_MS, &v) == 0 ? v : otherwise;
 }
 
-static unsigned seconds(uint64_t ms)
-{
-	return ms < 1000 ? 1 : (unsigned)(ms / 1000);
-}
-
 void limits_load(struct limits *l)
 {
 	l->fifo_ns = setting("BRASS_FIFO_TIMEOUT_MS", LIMIT_FIFO_MS) * LOOP_MSEC;
 	l->drain_ns = setting("BRASS_DRAIN_TIMEOUT_MS", LIMIT_DRAIN_MS) * LOOP_MSEC;
 	l->exec_drain_ns = setting("BRASS_EXEC_DRAIN_TIMEOUT_MS", LIMIT_EXEC_DRAIN_MS) * LOOP_MSEC;
 	l->lease_ns = setting("BRASS_LEASE_MS", LIMIT_LEASE_MS) * LOOP_MSEC;
-	l->runtime_s = seconds(setting("BRASS_RUNTIME_TIMEOUT_MS", LIMIT_RUNTIME_MS));
-	l->mount_s = seconds(setting("BRASS_MOUNT_TIMEOUT_MS", LIMIT_MOUNT_MS));
+	l->runtime_ms = (unsigned)setting("BRASS_RUNTIME_TIMEOUT_MS", LIMIT_RUNTIME_MS);
+	l->mount_ms = (unsigned)setting("BRASS_MOUNT_TIMEOUT_MS", LIMIT_MOUNT_MS);
 }

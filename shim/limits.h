@@ -81,7 +81,7 @@
 
 struct limits {
 	uint64_t fifo_ns, drain_ns, exec_drain_ns, lease_ns;
-	unsigned runtime_s, mount_s;
+	unsigned runtime_ms, mount_ms;
 };
 
 /* Reads the environment; what is no number is ignored. */

@@ -64,5 +64,9 @@ int main(int argc, char **argv)
 		return start_main(&a);
 	if (strcmp(flags.action, "delete") == 0)
 		return delete_main(&a);
+	if (*flags.action) {
+		err_set(&e, TTRPC_UNKNOWN, "unknown action \"%s\": start or delete", flags.action);
+		return action_fail(&a, &e);
+	}
 	return serve_main(&flags, a.runtime_name);
 }

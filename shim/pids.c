@@ -52,7 +52,7 @@ static void begin_ps(struct op *op)
 	const char *args[] = { "ps", "--format", "json", c->id, NULL };
 	const struct runtime_call call = { "ps", args, NULL, false, 0 };
 
-	if (runtime_run(op_command(op, on_listed), c, &call, c->shim->limits.runtime_s,
+	if (runtime_run(op_command(op, on_listed), c, &call, c->shim->limits.runtime_ms,
 			&op->err) < 0)
 		op_fail(op);
 }

@@ -84,6 +84,8 @@ void process_open_io(struct process *p, void (*opened)(struct io *, struct err *
 		.ns = c->shim->ns,
 		.reaper = &c->shim->reaper,
 		.timeout_ns = c->shim->limits.fifo_ns,
+		/* A restore that fails may be repeated, by a client that is still there. */
+		.early = p->state != PROC_CREATED_CHECKPOINT,
 		.bundle = c->bundle,
 		.uid = c->options.io_uid,
 		.gid = c->options.io_gid,
@@ -168,7 +170,7 @@ static void hurry(struct process *p)
 	struct op *op = list_first(&p->ops, struct op, link);
 
 	if (p->in_transition && op)
-		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS / 1000);
+		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS);
 }
 
 static void on_init_exit(struct container *c)

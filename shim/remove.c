@@ -83,7 +83,7 @@ static void unmount_rootfs(struct op *op)
 	}
 	rm->rootfs = str_printf("%s/rootfs", c->bundle);
 	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", mount_undo,
-				      rm->rootfs, c->shim->limits.mount_s) : -ENOMEM;
+				      rm->rootfs, c->shim->limits.mount_ms) : -ENOMEM;
 	if (r < 0) {
 		err_sys(&op->err, -r, "failed rootfs umount");
 		op_fail(op);
@@ -112,7 +112,7 @@ static void run_delete(struct op *op)
 	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
-			c->shim->limits.runtime_s, &op->err) < 0) {
+			c->shim->limits.runtime_ms, &op->err) < 0) {
 		err_prefix(&op->err, "failed to delete task");
 		op_fail(op);
 	}

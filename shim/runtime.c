@@ -32,7 +32,7 @@ void runtime_fd_path(int fd, char path[static RUNTIME_FD_PATH])
 }
 
 int runtime_run(struct command *cmd, const struct container *c, const struct runtime_call *call,
-		unsigned timeout_s, struct err *e)
+		unsigned timeout_ms, struct err *e)
 {
 	char log[RUNTIME_FD_PATH];
 	const char *argv[MAX_ARGS] = { c->runtime, "--root", c->root, "--log", log,
@@ -76,7 +76,7 @@ int runtime_run(struct command *cmd, const struct container *c, const struct run
 		.n_fds = 3,
 		.dies_with_us = true,
 	};
-	r = command_exec(cmd, c->runtime, &s, call->birth, timeout_s);
+	r = command_exec(cmd, c->runtime, &s, call->birth, timeout_ms);
 	if (r < 0) {
 		exec_error(c, path, r, e);
 		return -e->code;

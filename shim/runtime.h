@@ -33,7 +33,7 @@ void runtime_fd_path(int fd, char path[static RUNTIME_FD_PATH]);
  * The error is complete, but for the prefix.
  */
 int runtime_run(struct command *cmd, const struct container *c, const struct runtime_call *call,
-		unsigned timeout_s, struct err *e);
+		unsigned timeout_ms, struct err *e);
 
 /*
  * Why @cmd, which did not succeed, failed: "PREFIX: " and the runtime's own last

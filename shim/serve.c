@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -45,6 +46,7 @@ static void reconsider(struct work *w)
 	struct shim *s = container_of(w, struct shim, reconsider);
 	uint64_t lease = s->limits.lease_ns;
 
+	memory_trim();
 	if (s->leaving && !is_busy(s))
 		go(s);
 	if (s->going) {
@@ -263,6 +265,8 @@ int serve_main(const struct flags *f, const char *runtime_name)
 	r = open_shim(&shim, f);
 	if (r < 0) {
 		log_write(LOG_ERROR, NULL, "the shim cannot start: %s", err_strerror(-r));
+		/* By hand, it has no log. */
+		dprintf(2, "%s: the server cannot start: %s\n", runtime_name, err_strerror(-r));
 		return 1;
 	}
 	serve_reconsider(&shim);

@@ -154,7 +154,8 @@ static void pump(struct tty *t)
 		end(t);
 		return;
 	}
-	if (t->out.fd >= 0)
+	/* A regular file is not watched: it is always ready. */
+	if (t->out.loop)
 		watch_set(&t->out, r == -EAGAIN ? EPOLLOUT : 0);
 	r = move_in(t);
 	if (r == 1) {
