@@ -4,7 +4,8 @@
 
 #include "tests/e2e/harness.h"
 
-#define REFUSAL "this shim was built without checkpoint and restore (CRIU=no): not implemented"
+#define REFUSAL \
+	"this shim was built without checkpoint and restore (CRIU=no): not implemented"
 
 /* It lies beside the other one. */
 static int setup(void **st)
@@ -37,7 +38,7 @@ static void checkpoint_is_refused(void **st)
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	shutdown_shim();
 }
 
@@ -56,7 +57,7 @@ static void restore_is_refused(void **st)
 	expect_no_more_events();
 	/* The id is free. */
 	create(b);
-	delete("c1", NULL);
+	delete ("c1", NULL);
 	shutdown_shim();
 }
 

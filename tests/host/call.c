@@ -86,7 +86,8 @@ static void put_any(unsigned field, const char *type, const void *data, size_t l
 	put_bytes(&request, field, any.data, any.len);
 }
 
-static void put_field(struct bytes *b, const ProtobufCMessageDescriptor *d, const char *arg)
+static void put_field(struct bytes *b, const ProtobufCMessageDescriptor *d,
+		      const char *arg)
 {
 	const char *value = strchr(arg, '=');
 	const ProtobufCFieldDescriptor *f;
@@ -104,8 +105,8 @@ static void put_field(struct bytes *b, const ProtobufCMessageDescriptor *d, cons
 		put_varint(b, strtoull(value, NULL, 10));
 		break;
 	case PROTOBUF_C_TYPE_MESSAGE:
-		put_any(f->id, "types.containerd.io/opencontainers/runtime-spec/1/any", value,
-			strlen(value));
+		put_any(f->id, "types.containerd.io/opencontainers/runtime-spec/1/any",
+			value, strlen(value));
 		break;
 	default:
 		die("cannot encode", arg);
@@ -114,9 +115,9 @@ static void put_field(struct bytes *b, const ProtobufCMessageDescriptor *d, cons
 
 static void put_request(const ProtobufCMethodDescriptor *m, char **args)
 {
-	const ProtobufCMessageDescriptor *d = strcmp(m->name, "Checkpoint") == 0 ?
-						      &runc__checkpoint_options__descriptor :
-						      &runc__options__descriptor;
+	const ProtobufCMessageDescriptor *d =
+		strcmp(m->name, "Checkpoint") == 0 ? &runc__checkpoint_options__descriptor
+						   : &runc__options__descriptor;
 
 	for (; *args; args++)
 		if (strncmp(*args, "options.", 8) == 0)
@@ -132,7 +133,8 @@ static void put_request(const ProtobufCMethodDescriptor *m, char **args)
 
 static void print_message(const ProtobufCMessage *m, const char *prefix);
 
-static void print_value(const ProtobufCFieldDescriptor *f, const void *at, const char *prefix)
+static void print_value(const ProtobufCFieldDescriptor *f, const void *at,
+			const char *prefix)
 {
 	char inner[128];
 
@@ -145,7 +147,8 @@ static void print_value(const ProtobufCFieldDescriptor *f, const void *at, const
 			printf("%s%s=%s\n", prefix, f->name, *(char *const *)at);
 	} else if (f->type == PROTOBUF_C_TYPE_INT64) {
 		if (*(const int64_t *)at)
-			printf("%s%s=%" PRId64 "\n", prefix, f->name, *(const int64_t *)at);
+			printf("%s%s=%" PRId64 "\n", prefix, f->name,
+			       *(const int64_t *)at);
 	} else if (f->type == PROTOBUF_C_TYPE_BYTES) {
 		printf("%s%s=%zu bytes\n", prefix, f->name,
 		       ((const ProtobufCBinaryData *)at)->len);
@@ -167,14 +170,15 @@ static void print_message(const ProtobufCMessage *m, const char *prefix)
 			continue;
 		}
 		/* Of a reply only messages are repeated. */
-		for (size_t n = 0; n < *(const size_t *)((const char *)m + f->quantifier_offset);
-		     n++)
-			print_value(f, *(const char *const *)at + n * sizeof(void *), prefix);
+		for (size_t n = 0;
+		     n < *(const size_t *)((const char *)m + f->quantifier_offset); n++)
+			print_value(f, *(const char *const *)at + n * sizeof(void *),
+				    prefix);
 	}
 }
 
-static void on_done(struct ttrpc_request *r, int code, const char *message, const uint8_t *reply,
-		    size_t len)
+static void on_done(struct ttrpc_request *r, int code, const char *message,
+		    const uint8_t *reply, size_t len)
 {
 	const ProtobufCMethodDescriptor *m = r->data;
 	ProtobufCMessage *decoded;
@@ -201,7 +205,8 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		die("usage", "task-call SOCKET METHOD [FIELD=VALUE]...");
-	m = protobuf_c_service_descriptor_get_method_by_name(&task__task__descriptor, argv[2]);
+	m = protobuf_c_service_descriptor_get_method_by_name(&task__task__descriptor,
+							     argv[2]);
 	if (!m)
 		die("no such method", argv[2]);
 	put_request(m, argv + 3);

@@ -24,7 +24,8 @@ static int connect_to_self(void)
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
-	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	int server = socket(AF_INET, SOCK_STREAM, 0),
+	    client = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (bind(server, (struct sockaddr *)&a, len) < 0 || listen(server, 1) < 0 ||
 	    getsockname(server, (struct sockaddr *)&a, &len) < 0 ||
