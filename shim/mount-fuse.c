@@ -52,7 +52,7 @@ static int run(const char *const *argv, int out, int timeout_ms)
 		.own_group = true,
 		.dies_with_us = true,
 	};
-	pid_t pid;
+	pid_t pid = 0;
 	int r = spawn_find(argv[0], path);
 
 	if (r == 0)

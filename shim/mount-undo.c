@@ -203,7 +203,8 @@ static int unmount_below(const char *top, const int *ids, size_t n_ids)
 		r = read_points(top, &p);
 		if (r)
 			break;
-		qsort(p.v, p.n, sizeof(*p.v), compare);
+		if (p.n > 0)
+			qsort(p.v, p.n, sizeof(*p.v), compare);
 		for (size_t i = 0; i < p.n; i++) {
 			p.v[i].chosen = !ids;
 			for (size_t k = 0; k < n_ids; k++)
@@ -325,7 +326,7 @@ int unmount_last(const char *path)
 
 	last = r == 0 ? find_last(&p, path) : NULL;
 	if (last) {
-		ids = malloc(p.n * sizeof(*ids));
+		ids = calloc(p.n + 1, sizeof(*ids));
 		if (ids) {
 			ids[0] = last->id;
 			r = unmount_below(path, ids, add_children(&p, ids, 1));

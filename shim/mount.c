@@ -301,8 +301,10 @@ int mount_all(void *arg)
 	const struct mount_plan *plan = arg;
 	char **targets = calloc(plan->n + 1, sizeof(*targets));
 	size_t n = 0;
-	int r = targets ? 0 : mount_fail("out of memory");
+	int r = 0;
 
+	if (!targets)
+		return mount_fail("out of memory");
 	while (r == 0 && n < plan->n) {
 		r = mount_entry(plan, &plan->mounts[n], &targets[n]);
 		n++;
