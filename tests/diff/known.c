@@ -89,6 +89,9 @@ const struct known known[] = {
 	      "no such number can be passed on"),
 
 	/* Where bytes go. */
+	RACE("stdio-file*", "file */log.txt", "mode 100644 *", "mode 100644 *err|*out|",
+	     "stock may close the file that both streams share when the first of them has "
+	     "ended, and loses the other"),
 	RACE("stdio-binary*", "file */logger-args", "*", "*|end|*",
 	     "the logger sees the end of its pipes before the signal, which stock "
 	     "sends at once"),
