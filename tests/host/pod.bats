@@ -71,14 +71,20 @@ in_pod() {
 	[ "$(find "/proc/$shim/fd" -lname 'pipe:*' | wc -l)" = 0 ]
 }
 
+# Their output goes to files: on a busy machine ctr 1.6 loses the end of what it relays
+# itself, over any shim.
 @test "twenty containers at once, each with its own output and code" {
 	local i pids=()
 	for i in {1..20}; do
-		ctr_run --rm "$IMAGE" "c$i" sh -c "seq $i 20000; exit $i" >"$T/out$i" 3>&- &
+		ctr_run -d --log-uri "file://$T/out$i" "$IMAGE" "c$i" \
+			sh -c "seq $i 20000; exit $i" 3>&- &
 		pids+=($!)
 	done
 	for i in {1..20}; do
-		ended_with "${pids[i - 1]}" "$i"
+		ended_with "${pids[i - 1]}" 0
+	done
+	for i in {1..20}; do
+		deleted_with "c$i" "$i"
 		seq "$i" 20000 | cmp - "$T/out$i"
 	done
 }
