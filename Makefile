@@ -96,6 +96,9 @@ SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup $(CHECKPOINT) command cons
 	mount-options mount-overlay mount-target mount-undo oom op options pids pack process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
+# The operator's tool: brass.c is the program, the rest an archive, for tests.
+TOOL_SRC = $(patsubst %,shim/tool/%.c,)
+
 API = bootstrap events forward linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
 API_C = $(API:%=$(GEN)/%.pb-c.c)
@@ -104,8 +107,10 @@ GEN_C = $(TTRPC_C) $(API_C)
 GEN_H = $(GEN_C:.c=.h) $(GEN)/version.h
 
 SHIM = $(B)/containerd-shim-brass-v2
+BRASS = $(B)/brass
 # libttrpc.a stands alone; the order is that of the dependencies.
 ARCHIVES = $(B)/libshim.a $(B)/libspec.a $(B)/libttrpc.a $(B)/libapi.a
+TOOL_ARCHIVES = $(if $(TOOL_SRC),$(B)/libtool.a) $(ARCHIVES)
 
 UNIT = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/test-*.c)))
 E2E = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/e2e/test-*.c)))
@@ -124,8 +129,8 @@ FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))
 TOOLS = $(B)/task-call $(B)/shim-without-criu
 TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
 	tests/fuzz/*.c))
-OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c
-HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h))
+OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c $(TOOL_SRC) shim/tool/brass.c
+HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h shim/tool/*.h))
 
 # --------------------------------------------------------------- build
 
@@ -133,15 +138,20 @@ HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all tests FORCE
-all: $(SHIM) $(B)/libttrpc.a $(B)/libttrpc.pc
+all: $(SHIM) $(BRASS) $(B)/libttrpc.a $(B)/libttrpc.pc
 
 $(SHIM): $(B)/obj/shim/main.o $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BRASS): $(B)/obj/shim/tool/brass.o $(TOOL_ARCHIVES)
 	$(call say,LINK)
 	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libttrpc.a: $(call objs,$(TTRPC_SRC)) $(TTRPC_C:.c=.o)
 $(B)/libspec.a: $(call objs,$(SPEC_SRC))
 $(B)/libshim.a: $(call objs,$(SHIM_SRC))
+$(B)/libtool.a: $(call objs,$(TOOL_SRC))
 $(B)/libapi.a: $(API_C:.c=.o)
 $(B)/%.a:
 	$(call say,AR)
@@ -187,7 +197,7 @@ $(B)/libttrpc.pc: contrib/libttrpc.pc.in FORCE
 link_test = $(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$(@F)) -o $@ $^ $(LIBS)
 CMOCKA = $(call once,cmocka,$(PKG_CONFIG) --libs cmocka)
 
-$(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(ARCHIVES)
+$(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(TOOL_ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
 $(E2E): $(B)/%: $(B)/obj/%.o $(call objs,$(E2E_COMMON)) $(ARCHIVES)
@@ -218,7 +228,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 # Not in it: the differential suite (check-diff), since the stock shim, its other half, now
 # and then hangs on a busy machine, and a hang of theirs must not fail our landing.
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
-tests: $(SHIM) $(TESTS) $(FAKES) $(TOOLS)
+tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS)
 
 # The sanitizers come on top of a plain build only.
 SANITIZERS = address,undefined
@@ -234,11 +244,11 @@ check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as
 	@tests/run $(UNIT)
 check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
 	@tests/run $(FUZZERS)
-check-e2e: $(SHIM) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a fake runtime
+check-e2e: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a fake runtime
 	@tests/run $(E2E)
 check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busybox; root
 	@tests/run $(DIFF)
-check-host: $(SHIM) $(FAKES) $(TOOLS) ## real containerd and runc; root
+check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
@@ -278,7 +288,7 @@ coverage:         ## line coverage of the unit and e2e tests, per file
 # ------------------------------------------------------- the source itself
 
 .PHONY: format format-check tidy compile_commands.json help
-FORMATTED = $(wildcard ttrpc/*.[ch] spec/*.[ch] shim/*.[ch] tests/*/*.[ch])
+FORMATTED = $(wildcard ttrpc/*.[ch] spec/*.[ch] shim/*.[ch] shim/tool/*.[ch] tests/*/*.[ch])
 format:           ## clang-format
 	clang-format -i $(FORMATTED)
 format-check:
@@ -299,11 +309,11 @@ help:             ## this list
 
 .PHONY: install uninstall clean dist distcheck
 TTRPC_HEADERS = ttrpc/ttrpc.h ttrpc/loop.h ttrpc/list.h
-INSTALLED = $(BINDIR)/containerd-shim-brass-v2 $(LIBDIR)/libttrpc.a \
+INSTALLED = $(BINDIR)/containerd-shim-brass-v2 $(BINDIR)/brass $(LIBDIR)/libttrpc.a \
 	$(LIBDIR)/pkgconfig/libttrpc.pc $(TTRPC_HEADERS:%=$(INCLUDEDIR)/%)
 install: all      ## PREFIX (/usr/local), DESTDIR
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
-	$(INSTALL) $(SHIM) $(DESTDIR)$(BINDIR)
+	$(INSTALL) $(SHIM) $(BRASS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(B)/libttrpc.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 $(B)/libttrpc.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(INSTALL) -m 644 $(TTRPC_HEADERS) $(DESTDIR)$(INCLUDEDIR)/ttrpc

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * brass, the operator's tool: what its subcommands share. Each is a file
+ * NAME.c with one tool_NAME() and a row in brass.c. A subcommand never waits
+ * without a bound, runs without root as far as it can, and names what is wrong.
+ */
+#pragma once
+
+#include <stdio.h>
+
+/* Exit codes, the same for all subcommands. */
+enum {
+	TOOL_OK = 0,
+	TOOL_FOUND = 1, /* it did its work, and something needs looking at */
+	TOOL_FAILED = 2, /* it could not do it, or found what cannot work */
+};
+
+/*
+ * @argv[0] is "brass NAME", so that getopt_long(3) speaks in that name, and
+ * optind is fresh. Returns the exit code. "--help" is each one's own to answer.
+ */
+int tool_help(int argc, char **argv);
+
+/* Writes "brass NAME: TEXT" to stderr; returns TOOL_FAILED. */
+int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* For a bad command line, once it has been said what is bad: how to go on. TOOL_FAILED. */
+int tool_misused(void);
+
+/* The end of a subcommand that has printed: TOOL_FAILED if stdout did not take it all. */
+int tool_end(int code);
