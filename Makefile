@@ -97,7 +97,8 @@ SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup $(CHECKPOINT) command cons
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
-TOOL_SRC = $(patsubst %,shim/tool/%.c,)
+TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call message-read message-write shims timestamp tree \
+	types)
 
 API = bootstrap events forward linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
@@ -110,7 +111,7 @@ SHIM = $(B)/containerd-shim-brass-v2
 BRASS = $(B)/brass
 # libttrpc.a stands alone; the order is that of the dependencies.
 ARCHIVES = $(B)/libshim.a $(B)/libspec.a $(B)/libttrpc.a $(B)/libapi.a
-TOOL_ARCHIVES = $(if $(TOOL_SRC),$(B)/libtool.a) $(ARCHIVES)
+TOOL_ARCHIVES = $(B)/libtool.a $(ARCHIVES)
 
 UNIT = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/test-*.c)))
 E2E = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/e2e/test-*.c)))

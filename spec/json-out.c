@@ -97,6 +97,12 @@ void json_out_int(struct json_out *o, int64_t value)
 	put(o, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, value));
 }
 
+void json_out_raw(struct json_out *o, const char *json, size_t len)
+{
+	put_comma(o);
+	put(o, json, len);
+}
+
 char *json_out_take(struct json_out *o, size_t *len)
 {
 	char *text;

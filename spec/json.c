@@ -185,6 +185,8 @@ static bool is_false_space(char c)
 /* yajl has read a token: finds its place and hands it on. */
 static int take(struct json *j, struct json_event *e)
 {
+	int r;
+
 	e->end = j->base + yajl_get_bytes_consumed(j->yajl);
 	scan_gap(j, e->end);
 	assert(j->in_token);
@@ -197,7 +199,8 @@ static int take(struct json *j, struct json_event *e)
 		return fail_here(j, j->scan, EFBIG, TOKEN_TOO_LONG);
 	j->scan = e->end;
 	j->in_token = false;
-	return walk_step(&j->walk, j, e);
+	r = walk_step(&j->walk, j, e);
+	return !r && j->doc->every ? j->doc->every(j, e) : r;
 }
 
 static int step(struct json *j, struct json_event e)

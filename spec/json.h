@@ -90,6 +90,8 @@ struct json_doc {
 	void *data; /* for the rules' functions */
 	struct spec_error *error;
 	bool many; /* any number of documents, one after another */
+	/* Each event, whatever the rules (there may be none), after their functions; may be NULL. */
+	int (*every)(struct json *j, const struct json_event *e);
 };
 
 /* @doc and what it points to must outlive the parser. NULL: ENOMEM, with its text. */
@@ -164,5 +166,7 @@ void json_out_key(struct json_out *o, const char *key);
 void json_out_string(struct json_out *o, const char *s, size_t len);
 void json_out_bool(struct json_out *o, bool value);
 void json_out_int(struct json_out *o, int64_t value);
+/* A value that is JSON already. */
+void json_out_raw(struct json_out *o, const char *json, size_t len);
 /* The document, NUL-terminated, to be free()d; @o is empty again. */
 char *json_out_take(struct json_out *o, size_t *len);

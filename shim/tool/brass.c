@@ -15,6 +15,8 @@ static const struct subcommand {
 	const char *name, *help;
 	int (*run)(int argc, char **argv);
 } table[] = {
+	{ "call", "any call of a shim's Task service, by hand: JSON in, JSON out",
+	  tool_call },
 	{ "help", "this list", tool_help },
 };
 

@@ -20,6 +20,7 @@ enum {
  * optind is fresh. Returns the exit code. "--help" is each one's own to answer.
  */
 int tool_help(int argc, char **argv);
+int tool_call(int argc, char **argv);
 
 /* Writes "brass NAME: TEXT" to stderr; returns TOOL_FAILED. */
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
