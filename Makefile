@@ -91,7 +91,7 @@ SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config opt
 	options-toml output rewrite toml toml-scalar toml-text)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
-SHIM_SRC = $(patsubst %,shim/%.c,action bundle cgroup $(CHECKPOINT) command console container control create delete err event \
+SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command console container control create delete err event \
 	flags info io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pids pack process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)

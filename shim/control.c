@@ -20,9 +20,10 @@ struct update {
 static int run(struct op *op, const char *verb, void (*done)(struct command *))
 {
 	struct container *c = op->process->container;
-	const char *args[] = { verb, c->id, NULL };
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { verb, args, NULL, false, 0 };
 
+	args_simple(args, c, verb);
 	return runtime_run(op_command(op, done), c, &call, c->shim->limits.runtime_ms, &op->err);
 }
 
@@ -166,10 +167,11 @@ static int run_update(struct op *op)
 {
 	struct update *u = container_of(op, struct update, op);
 	struct container *c = op->process->container;
-	const char *args[] = { "update", "--resources", "-", c->id, NULL };
+	const char *args[ARGS_MAX];
 	struct runtime_call call = { "update", args, NULL, false, 0 };
 	int r;
 
+	args_update(args, c);
 	u->input = memfd_open("resources.json");
 	if (u->input < 0)
 		return err_sys(&op->err, errno, "make a file for the resources");

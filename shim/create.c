@@ -108,10 +108,11 @@ static void undo(struct op *op)
 {
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
-	const char *args[] = { "delete", "--force", c->id, NULL };
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 	struct err e = ERR_INIT;
 
+	args_delete_by_force(args, c->id);
 	cr->undoing = true;
 	io_close(&c->init.io);
 	child_signal(&c->init.child, SIGKILL);
@@ -189,9 +190,9 @@ static void on_opened(struct io *io, struct err *failure)
 	struct container *c = container_of(io, struct container, init.io);
 	struct op *op = list_first(&c->init.ops, struct op, link);
 	struct creation *cr = creation_of(op);
-	const char *args[12] = { "create", "--bundle", c->bundle, "--pid-file", cr->pid_file };
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "create", args, io_child(io), true, 0 };
-	int n = 5, r;
+	int r;
 
 	if (failure) {
 		op->err = *failure;
@@ -199,15 +200,7 @@ static void on_opened(struct io *io, struct err *failure)
 		undo(op);
 		return;
 	}
-	if (io_console(io)) {
-		args[n++] = "--console-socket";
-		args[n++] = io_console(io);
-	}
-	if (c->options.no_pivot_root)
-		args[n++] = "--no-pivot";
-	if (c->options.no_new_keyring)
-		args[n++] = "--no-new-keyring";
-	args[n++] = c->id;
+	args_create(args, c, cr->pid_file, io_console(io));
 	/* Of an earlier try, perhaps: it must not be taken for this one's. */
 	unlink(cr->pid_file);
 	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_ms,
@@ -308,30 +301,6 @@ static int check_request(struct shim *s, const struct create_request *r, struct 
 	return 0;
 }
 
-static bool is_systemd_path(const char *path)
-{
-	const char *first = path ? strchr(path, ':') : NULL;
-	const char *second = first ? strchr(first + 1, ':') : NULL;
-
-	return second && !strchr(second + 1, ':') && !strchr(path, '/');
-}
-
-static int set_runtime(struct container *c, struct err *e)
-{
-	const struct spec_options *o = &c->options;
-	bool ok = str_copy(&c->runtime,
-			   str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
-
-	c->root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, c->shim->ns);
-	/*
-	 * "slice:prefix:name" is the systemd driver's form of a path. Options that do not
-	 * say so must not make it a folder of that name.
-	 */
-	c->systemd_cgroup = o->systemd_cgroup || (!o->systemd_cgroup_said &&
-						  is_systemd_path(c->spec.cgroups_path));
-	return ok && c->root ? 0 : err_nomem(e);
-}
-
 static int set_stdio(struct process *p, const struct create_request *r, struct err *e)
 {
 	bool ok = str_copy(&p->stdin_path, r->stdio[IO_STDIN]) &&
@@ -358,6 +327,8 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;
+	if (!args_choose(c, c->shim->ns))
+		return err_nomem(e);
 	return bundle_write_options(c->bundle, &c->options, e);
 }
 
@@ -395,8 +366,7 @@ void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request
 	cr = creation_of(op);
 	cr->request = *r;
 	cr->plan = (struct mount_plan){ .mounts = r->rootfs, .n = r->n_rootfs };
-	if (prepare_bundle(c, cr, &op->err) < 0 || set_runtime(c, &op->err) < 0 ||
-	    set_stdio(&c->init, r, &op->err) < 0) {
+	if (prepare_bundle(c, cr, &op->err) < 0 || set_stdio(&c->init, r, &op->err) < 0) {
 		answer_failure(op);
 		return;
 	}

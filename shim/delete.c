@@ -45,7 +45,7 @@ static void delete_container(const struct action *a, const char *bundle)
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_close_ int out = memfd_open("output"), log = memfd_open("log");
 	const int fds[] = { null, out, out };
-	const char *name;
+	const char *name, *argv[ARGS_GLOBAL_MAX + ARGS_MAX];
 	char path[PATH_MAX], text[512], log_path[RUNTIME_FD_PATH];
 	pid_t pid;
 	int r;
@@ -66,9 +66,7 @@ static void delete_container(const struct action *a, const char *bundle)
 		return;
 	}
 	runtime_fd_path(log, log_path);
-	/* The words of every call, in their order: wrappers around a runtime count on them. */
-	const char *argv[] = { name, "--root", root, "--log", log_path, "--log-format", "json",
-			       "delete", "--force", f->id, NULL };
+	args_delete_by_force(argv + args_global(argv, name, root, log_path, false), f->id);
 	const struct spawn s = {
 		.path = path, .argv = (char *const *)argv, .envp = environ, .fds = fds,
 		.n_fds = 3, .dies_with_us = true,

@@ -71,9 +71,10 @@ static void start_init(struct op *op)
 {
 	struct process *p = op->process;
 	struct container *c = p->container;
-	const char *args[] = { "start", c->id, NULL };
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
+	args_simple(args, c, "start");
 	p->in_transition = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err) < 0) {
@@ -159,10 +160,10 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	struct op *op = list_first(&p->ops, struct op, link);
 	struct launch *la = launch_of(op);
 	struct container *c = p->container;
-	const char *args[10];
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "exec", args, io_child(io), true, 0 };
 	char path[RUNTIME_FD_PATH];
-	int n = 0, r;
+	int r;
 
 	if (failure) {
 		op->err = *failure;
@@ -171,18 +172,7 @@ static void on_exec_opened(struct io *io, struct err *failure)
 		return;
 	}
 	runtime_fd_path(la->document, path);
-	args[n++] = "exec";
-	args[n++] = "--process";
-	args[n++] = path;
-	if (io_console(io)) {
-		args[n++] = "--console-socket";
-		args[n++] = io_console(io);
-	}
-	args[n++] = "--detach";
-	args[n++] = "--pid-file";
-	args[n++] = la->pid_file;
-	args[n++] = c->id;
-	args[n] = NULL;
+	args_exec(args, c, path, la->pid_file, io_console(io));
 	unlink(la->pid_file);
 	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err);

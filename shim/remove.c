@@ -108,9 +108,10 @@ static void on_runtime_deleted(struct command *cmd)
 static void run_delete(struct op *op)
 {
 	struct container *c = op->process->container;
-	const char *args[] = { "delete", c->id, NULL };
+	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 
+	args_simple(args, c, "delete");
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
 			c->shim->limits.runtime_ms, &op->err) < 0) {
 		err_prefix(&op->err, "failed to delete task");

@@ -34,15 +34,13 @@ void runtime_fd_path(int fd, char path[static RUNTIME_FD_PATH])
 int runtime_run(struct command *cmd, const struct container *c, const struct runtime_call *call,
 		unsigned timeout_ms, struct err *e)
 {
-	char log[RUNTIME_FD_PATH];
-	const char *argv[MAX_ARGS] = { c->runtime, "--root", c->root, "--log", log,
-				       "--log-format", "json" };
-	int fds[3], n = 7, r;
+	char log[RUNTIME_FD_PATH] = "";
+	const char *argv[MAX_ARGS] = { NULL };
+	int fds[3], n, r;
 	_cleanup_close_ int null = -1;
 	char path[PATH_MAX] = "";
 
-	if (c->systemd_cgroup)
-		argv[n++] = "--systemd-cgroup";
+	n = args_global(argv, c->runtime, c->root, log, c->systemd_cgroup);
 	for (const char *const *a = call->args; *a; a++) {
 		if (n == MAX_ARGS - 1)
 			return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "too many arguments for %s %s",

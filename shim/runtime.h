@@ -6,12 +6,10 @@
  */
 #pragma once
 
+#include "shim/args.h"
 #include "shim/command.h"
 
 struct container;
-
-#define RUNTIME_DEFAULT "runc"
-#define RUNTIME_ROOT "/run/containerd/runc"
 
 struct runtime_call {
 	const char *verb;        /* "create": for texts */
