@@ -15,27 +15,17 @@
 static void finish(struct command *c)
 {
 	timer_disarm(&c->deadline);
-	if (c->birth)
-		reaper_birth_end(c->reaper);
-	c->birth = false;
+	reaper_birth_end(c->reaper, &c->birth);
 }
 
 static void on_child(struct child *child)
 {
 	struct command *c = container_of(child, struct command, child);
 
-	/*
-	 * done() first: it watches the process that was born, which must happen
-	 * before orphans are swept again.
-	 */
-	bool birth = c->birth;
-	struct reaper *r = c->reaper;
-
 	timer_disarm(&c->deadline);
-	c->birth = false;
+	/* The sweep that this allows comes from the loop, after done() has watched the newborn. */
+	reaper_birth_end(c->reaper, &c->birth);
 	c->done(c);
-	if (birth)
-		reaper_birth_end(r);
 }
 
 static void on_deadline(struct timer *t)
@@ -61,8 +51,7 @@ void command_init(struct command *c, struct reaper *r, void (*done)(struct comma
 	timer_init(&c->deadline, on_deadline);
 }
 
-static int watch_it(struct command *c, const char *what, pid_t pid, bool birth,
-		    unsigned timeout_ms)
+static int watch_it(struct command *c, const char *what, pid_t pid, unsigned timeout_ms)
 {
 	int r = child_watch(c->reaper, &c->child, pid, on_child);
 
@@ -74,9 +63,6 @@ static int watch_it(struct command *c, const char *what, pid_t pid, bool birth,
 	c->what = what;
 	c->timed_out = c->killed = c->lost = false;
 	c->timeout_ms = timeout_ms;
-	c->birth = birth;
-	if (birth)
-		reaper_birth_begin(c->reaper);
 	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
 	return 0;
 }
@@ -85,10 +71,17 @@ int command_exec(struct command *c, const char *what, const struct spawn *s, boo
 		 unsigned timeout_ms)
 {
 	pid_t pid;
-	int r = spawn_exec(s, &pid);
+	int r;
 
 	c->call = false;
-	return r < 0 ? r : watch_it(c, what, pid, birth, timeout_ms);
+	if (birth)
+		reaper_birth_begin(c->reaper, &c->birth);
+	r = spawn_exec(s, &pid);
+	if (r == 0)
+		r = watch_it(c, what, pid, timeout_ms);
+	if (r < 0)
+		reaper_birth_end(c->reaper, &c->birth);
+	return r;
 }
 
 int command_call(struct command *c, const char *what, int (*fn)(void *arg), void *arg,
@@ -103,7 +96,7 @@ int command_call(struct command *c, const char *what, int (*fn)(void *arg), void
 		return c->out_fd;
 	c->call = true;
 	r = spawn_call(fn, arg, c->out_fd, &pid);
-	return r < 0 ? r : watch_it(c, what, pid, false, timeout_ms);
+	return r < 0 ? r : watch_it(c, what, pid, timeout_ms);
 }
 
 void command_shorten(struct command *c, unsigned timeout_ms)

@@ -18,7 +18,7 @@ struct command {
 	const char *what; /* "runc", "mount": for texts; borrowed */
 	int out_fd;       /* stdout and stderr, unless they are the container's; -1 */
 	int log_fd;       /* the runtime's --log; -1 */
-	bool birth;       /* may leave us a process: see reap.h */
+	struct birth birth; /* under way if it may leave us a process: see reap.h */
 	bool call;        /* of command_call() */
 	bool timed_out;
 	bool killed;      /* by command_kill() */

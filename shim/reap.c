@@ -4,8 +4,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +20,10 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
+
+/* Looking at all children takes a system call or two for each. */
+#define LOOK_PAUSE LOOP_SEC
+#define MAX_CHILDREN (1u << 20)
 
 static int pidfd_open_(pid_t pid)
 {
@@ -130,39 +139,127 @@ static struct child *find(struct reaper *r, pid_t pid)
 	return NULL;
 }
 
+/* ------------------------------------------------------------- orphans */
+
+/* Now, in the unit of /proc/PID/stat: a process that is made from now on has no smaller time. */
+static uint64_t boot_ticks(void)
+{
+	uint64_t per_sec = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * per_sec + (uint64_t)t.tv_nsec * per_sec / LOOP_SEC;
+}
+
+/* When @pid was made; UINT64_MAX: nobody knows. */
+static uint64_t start_of(pid_t pid)
+{
+	char path[64], text[1024], *s;
+	_cleanup_close_ int fd = -1;
+	uint64_t start;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	/* Field 22; the second one, a name, may have blanks and brackets in it. */
+	s = strrchr(text, ')');
+	if (!s || sscanf(s + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+				"%*s %*s %*s %*s %" SCNu64, &start) != 1)
+		return UINT64_MAX;
+	return start;
+}
+
 /*
- * The kernel offers zombies in its own order and offers the same one again, so
- * a known one cannot be skipped: its status is recorded, and reported when its
- * pidfd, readable by now, comes up in the loop.
+ * Whether no command under way can be about to report the zombie @pid: it is
+ * older than all of them. Whatever stands between us and the runtime (a wrapper,
+ * a double fork), a child is not older than its parent.
  */
+static bool is_nobodys(struct reaper *r, pid_t pid)
+{
+	struct birth *oldest = list_first(&r->births, struct birth, link);
+
+	return !oldest || start_of(pid) < oldest->since;
+}
+
+/* Takes it away. A known one is reported when its pidfd, readable by now, comes up in the loop. */
+static bool take(struct reaper *r, pid_t pid)
+{
+	struct child *c = find(r, pid);
+	siginfo_t si;
+
+	if (reap(P_PID, (id_t)pid, &si) < 0)
+		return false;
+	if (c)
+		record(c, &si);
+	return true;
+}
+
+/*
+ * The kernel offers the same zombie until it is taken, so one that must wait
+ * hides the others: looks at each child. Only zombies can be taken, and a pid
+ * stays its owner's until then, so nothing here is a race.
+ */
+static void look_at_all(struct reaper *r)
+{
+	_cleanup_free_ char *pids = NULL;
+	char path[64], *p, *end;
+	size_t len;
+	long pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	r->looked = loop_now();
+	if (file_read(path, MAX_CHILDREN, &pids, &len) < 0)
+		return; /* a kernel without this file: at the end of the births */
+	for (p = pids; (pid = strtol(p, &end, 10)) > 0; p = end)
+		if (find(r, (pid_t)pid) || is_nobodys(r, (pid_t)pid))
+			take(r, (pid_t)pid);
+}
+
 static void sweep(struct work *w)
 {
 	struct reaper *r = container_of(w, struct reaper, sweep);
-	siginfo_t si;
+	siginfo_t si = { 0 };
 
-	while (r->n_births == 0 && reap(P_ALL, 0, &si) == 0) {
-		struct child *c = find(r, si.si_pid);
-
-		if (c)
-			record(c, &si);
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
+		if (find(r, si.si_pid) || is_nobodys(r, si.si_pid)) {
+			if (!take(r, si.si_pid))
+				return;
+		} else if (loop_now() >= r->looked + LOOK_PAUSE) {
+			look_at_all(r);
+			return;
+		} else {
+			timer_arm(r->loop, &r->again, r->looked + LOOK_PAUSE);
+			return;
+		}
+		si.si_pid = 0;
 	}
+}
+
+static void on_again(struct timer *t)
+{
+	reaper_sweep(container_of(t, struct reaper, again));
 }
 
 void reaper_sweep(struct reaper *r)
 {
-	if (r->n_births == 0)
-		work_queue(r->loop, &r->sweep);
+	work_queue(r->loop, &r->sweep);
 }
 
-void reaper_birth_begin(struct reaper *r)
+void reaper_birth_begin(struct reaper *r, struct birth *b)
 {
-	r->n_births++;
+	assert(!b->since);
+	b->since = boot_ticks();
+	list_append(&r->births, &b->link);
 }
 
-void reaper_birth_end(struct reaper *r)
+void reaper_birth_end(struct reaper *r, struct birth *b)
 {
-	assert(r->n_births > 0);
-	r->n_births--;
+	if (!b->since)
+		return;
+	b->since = 0;
+	list_del(&b->link);
 	/* Who died meanwhile raised a SIGCHLD that was passed over. */
 	reaper_sweep(r);
 }
@@ -171,13 +268,16 @@ void reaper_init(struct reaper *r, struct loop *l)
 {
 	*r = (struct reaper){ .loop = l };
 	list_init(&r->children);
+	list_init(&r->births);
 	work_init(&r->sweep, sweep);
+	timer_init(&r->again, on_again);
 }
 
 void reaper_fini(struct reaper *r)
 {
 	assert(list_empty(&r->children));
 	work_cancel(&r->sweep);
+	timer_disarm(&r->again);
 }
 
 int reap_wait(pid_t pid, int timeout_ms)

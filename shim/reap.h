@@ -8,6 +8,10 @@
  * has ended, its pid file names the process, which is watched through a pidfd:
  * if it is dead already, the pidfd is readable at once and waitid(2) gives its
  * true status. Since only we can reap it, its pid cannot be reused before.
+ * Only an orphan that is older than every such command cannot be what one of
+ * them is about to report, and is reaped meanwhile: so a container that is given
+ * execs without a pause keeps no zombies, and one hanging command only those
+ * that were born after it.
  *
  * Only reap.c waits.
  */
@@ -22,8 +26,16 @@
 struct reaper {
 	struct loop *loop;
 	struct list children; /* struct child: watched, not yet reported */
-	unsigned n_births;    /* commands under way that may leave a process to us */
+	struct list births;   /* struct birth, oldest first */
 	struct work sweep;
+	struct timer again;   /* the next look at all children, which is not cheap */
+	uint64_t looked;      /* the last one, on the loop's clock */
+};
+
+/* A command that may leave us a process. */
+struct birth {
+	struct list link;
+	uint64_t since; /* ticks since boot, as in /proc/PID/stat; 0: none is under way */
 };
 
 struct child {
@@ -44,15 +56,15 @@ struct child {
 void reaper_init(struct reaper *r, struct loop *l);
 void reaper_fini(struct reaper *r);
 
-/* To be called on SIGCHLD: reaps orphans, unless a birth is under way. */
+/* To be called on SIGCHLD: reaps orphans, but for those that a birth may be about. */
 void reaper_sweep(struct reaper *r);
 
 /*
- * From the start of a command that may leave us a process until that one is
- * watched, or will never be.
+ * From before the start of a command that may leave us a process until that one
+ * is watched, or will never be. The end can be repeated.
  */
-void reaper_birth_begin(struct reaper *r);
-void reaper_birth_end(struct reaper *r);
+void reaper_birth_begin(struct reaper *r, struct birth *b);
+void reaper_birth_end(struct reaper *r, struct birth *b);
 
 /*
  * Watches @pid; done() is called once, from the loop, when it has ended and is

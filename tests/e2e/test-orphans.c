@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Orphans of containers: reaped at any time, also while commands are under way
+ * that may leave the shim a process; but never that process, whose status would
+ * be lost.
+ */
+#include "tests/e2e/harness.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A command that leaves an orphan, which ends when @go is there; its pid is in @pid_file. */
+static char *leave_orphan(const char *pid_file, const char *go)
+{
+	return text("sh -c '(while [ ! -e %s ]; do sleep 0.01; done) & echo $! >%s.tmp; "
+		    "mv %s.tmp %s'; ",
+		    go, pid_file, pid_file, pid_file);
+}
+
+static pid_t pid_in(const char *file)
+{
+	until(exists(file));
+	return (pid_t)strtol(read_file(file, NULL), NULL, 10);
+}
+
+static struct bundle *running(const char *command)
+{
+	struct bundle *b = shim_for("c1", command);
+
+	create(b);
+	start("c1", NULL);
+	return b;
+}
+
+static void end(void)
+{
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* One that is older than a hanging exec does not wait for it. */
+static void while_an_exec_hangs(void **st)
+{
+	struct answer *starting;
+	pid_t orphan;
+
+	(void)st;
+	running(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
+	orphan = pid_in(in_dir("pid"));
+	loop_for(30); /* the kernel tells times apart from 10 ms on */
+	script("exec.e1", text("touch %s\nwait_for %s\n", in_dir("hangs"), in_dir("on")));
+	exec_add("c1", "e1", "exit 3");
+	starting = ask_start("c1", "e1");
+	until(exists(in_dir("hangs")));
+	write_file(in_dir("go"), "", 0);
+	until(!exists(text("/proc/%d", orphan)));
+	assert_false(starting->done);
+	write_file(in_dir("on"), "", 0);
+	ok(starting);
+	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
+	delete_task("c1", "e1");
+	end();
+}
+
+static int zombies_of(pid_t parent)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	while (d && (e = readdir(d))) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+		char *ppid = pid > 0 ? proc_status(pid, "PPid") : NULL;
+
+		if (ppid && strtol(ppid, NULL, 10) == parent && !is_alive(pid))
+			n++;
+	}
+	closedir(d);
+	return n;
+}
+
+/* Execs that overlap, each leaving an orphan that dies at once: zombies do not pile up. */
+static void without_a_pause(void **st)
+{
+	struct answer *last = NULL;
+	int most = 0, n;
+
+	(void)st;
+	running("exec sleep 1000");
+	script("exec", "delay_ms 60\n");
+	for (int i = 0; i < 60; i++) {
+		char *id = text("e%d", i);
+		struct answer *a;
+
+		exec_add("c1", id, "sh -c 'sleep 0.01 & sleep 0.01 &'; exit 0");
+		a = ask_start("c1", id);
+		loop_for(30);
+		if (last)
+			ok(last);
+		last = a;
+		n = zombies_of(e2e.server);
+		most = n > most ? n : most;
+	}
+	ok(last);
+	/* More than a hundred died; those of the last look may be there. */
+	assert_in_range(most, 0, 20);
+	until(zombies_of(e2e.server) == 0);
+	end();
+}
+
+/*
+ * A wrapper that outlives the runtime: the exec is a zombie of ours while the
+ * command is under way. Another orphan's death makes the shim look at it, and it
+ * must leave it alone.
+ */
+static void the_newborn_is_spared(void **st)
+{
+	char *wrapper = in_dir("wrapper"), *sh;
+	struct answer *starting;
+	pid_t orphan;
+
+	(void)st;
+	sh = text("#!/bin/sh\n%s \"$@\"\nr=$?\ncase \"$*\" in *exec*) touch %s\n"
+		  "while [ ! -e %s ]; do sleep 0.01; done;; esac\nexit $r\n",
+		  e2e.fake, in_dir("done"), in_dir("on"));
+	write_file(wrapper, sh, strlen(sh));
+	chmod(wrapper, 0755);
+	e2e.binary_name = wrapper;
+	running(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
+	orphan = pid_in(in_dir("pid"));
+	loop_for(30);
+	exec_add("c1", "e1", "exit 7");
+	starting = ask_start("c1", "e1");
+	until(exists(in_dir("done")) && zombies_of(e2e.server) == 1);
+	write_file(in_dir("go"), "", 0);
+	until(!exists(text("/proc/%d", orphan)));
+	assert_int_equal(zombies_of(e2e.server), 1);
+	write_file(in_dir("on"), "", 0);
+	ok(starting);
+	assert_int_equal(wait_exit("c1", "e1")->exit_status, 7);
+	delete_task("c1", "e1");
+	end();
+}
+
+E2E_GROUP(E2E(while_an_exec_hangs), E2E(without_a_pause), E2E(the_newborn_is_spared))
