@@ -92,15 +92,15 @@ SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config opt
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command console container control create delete err event \
-	flags info io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
+	flags info inspect io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pids pack process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
-TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call message-read message-write shims timestamp tree \
-	types)
+TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call inspect message-read message-write ps shims \
+	timestamp tree types usage)
 
-API = bootstrap events forward linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
+API = bootstrap events forward inspect linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
 API_C = $(API:%=$(GEN)/%.pb-c.c)
 TTRPC_C = $(GEN)/ttrpc.pb-c.c

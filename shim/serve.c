@@ -196,6 +196,7 @@ static int open_server(struct shim *s, const struct flags *f)
 	s->server.conns_changed = on_conns_changed;
 	s->server.log = on_server_log;
 	service_open(s);
+	inspect_open(s);
 	return 0;
 }
 

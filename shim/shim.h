@@ -12,6 +12,7 @@
  *	  oom.c        its memory has run out
  *	  process.c    an exit is noticed, and told to whom it concerns
  *	    event.c    what containerd is told, in order
+ *	inspect.c      all of this as JSON, for "brass inspect" and "brass ps"
  */
 #pragma once
 
@@ -98,7 +99,7 @@ struct shim {
 	struct limits limits;
 	struct loop loop;
 	struct ttrpc_server server;
-	struct ttrpc_service task_v2, task_v3;
+	struct ttrpc_service task_v2, task_v3, inspect;
 	struct sigwatch signals;
 	struct reaper reaper;
 	struct event_queue events;
@@ -232,3 +233,6 @@ void service_reply_pids(struct ttrpc_call *call, struct container *c, const pid_
 void service_reply_started(struct ttrpc_call *call, const struct process *p);
 void service_reply_deleted(struct ttrpc_call *call, const struct exit_record *x);
 void service_reply_waited(struct ttrpc_call *call, const struct process *p);
+
+/* inspect.c: adds the service that tells the operator's tool what all this says. */
+void inspect_open(struct shim *s);

@@ -15,6 +15,9 @@ static const struct subcommand {
 	const char *name, *help;
 	int (*run)(int argc, char **argv);
 } table[] = {
+	{ "ps", "the shims of this node: containers, memory, what is under way",
+	  tool_ps },
+	{ "inspect", "everything that one shim knows, as JSON", tool_inspect },
 	{ "call", "any call of a shim's Task service, by hand: JSON in, JSON out",
 	  tool_call },
 	{ "help", "this list", tool_help },

@@ -30,8 +30,8 @@ struct call {
 static void print_help(void)
 {
 	fputs("Usage: brass call [OPTION]... SOCKET|ID [SERVICE/]METHOD [JSON]\n"
-	      "Makes one call of containerd's Task service, as containerd would. SOCKET is a path\n"
-	      "(or unix://PATH), ID a container or the pid of a shim. JSON is the request,\n"
+	      "Makes one call of containerd's Task service, as containerd would. SOCKET is a\n"
+	      "path (or unix://PATH), ID a container or the pid of a shim. JSON is the request,\n"
 	      "\"-\" reads it from stdin; its \"id\" is ID where it says none.\n\n"
 	      "  -n, --namespace NS  the namespace of the container\n"
 	      "  -t, --timeout MS    the call's deadline (default 30000; 0: none)\n"
@@ -43,7 +43,7 @@ static void print_help(void)
 	      "\n"
 	      "  brass call web State\n"
 	      "  brass call web Kill '{\"signal\": 15, \"all\": true}'\n"
-	      "  brass call web Exec '{\"exec_id\": \"e1\", \"spec\": {\"args\": [\"id\"], \"cwd\": \"/\"}}'\n",
+	      "  brass call web Exec '{\"exec_id\": \"e\", \"spec\": {\"args\": [\"id\"], \"cwd\": \"/\"}}'\n",
 	      stdout);
 }
 
@@ -143,7 +143,7 @@ static int parse(struct call *c, int argc, char **argv)
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "+n:t:clh", options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "n:t:clh", options, NULL)) != -1) {
 		switch (o) {
 		case 'n':
 			c->ns = optarg;

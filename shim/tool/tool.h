@@ -21,6 +21,8 @@ enum {
  */
 int tool_help(int argc, char **argv);
 int tool_call(int argc, char **argv);
+int tool_inspect(int argc, char **argv);
+int tool_ps(int argc, char **argv);
 
 /* Writes "brass NAME: TEXT" to stderr; returns TOOL_FAILED. */
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "brass ps", "inspect" and "call" on shims that live, hang, are stopped and are
+ * dead. The tool and the shims share the namespaces of the test, so ps sees no
+ * others.
+ */
+#include "tests/e2e/harness.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TOOL(...) tool_at(HERE, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* Runs the tool, which lies beside the shim. */
+static struct run *tool_at(struct where w, const char *const argv[])
+{
+	char shim[sizeof(e2e.shim)], *slash;
+	struct run *r;
+
+	memcpy(shim, e2e.shim, sizeof(shim));
+	slash = strrchr(e2e.shim, '/');
+	snprintf(slash + 1, sizeof("brass"), "brass");
+	r = run_shim("/", NULL, 0, false, argv);
+	memcpy(e2e.shim, shim, sizeof(shim));
+	if (r->ns > 10000 * LOOP_MSEC * (uint64_t)e2e.slow)
+		fail_at(w, "took %d ms", (int)(r->ns / LOOP_MSEC));
+	return r;
+}
+
+static void has_at(struct where w, const struct run *r, int code,
+		   const char *const parts[])
+{
+	if (r->status != code << 8)
+		fail_at(w, "status %#x: %s%s", r->status, r->out, r->err);
+	for (; *parts; parts++)
+		if (!strstr(r->out, *parts) && !strstr(r->err, *parts))
+			fail_at(w, "no \"%s\" in: %s%s", *parts, r->out, r->err);
+}
+/* It ended with this code, and has printed each of these. */
+#define has(r, code, ...) \
+	has_at(HERE, r, code, (const char *const[]){ __VA_ARGS__, NULL })
+
+static void run_container(void)
+{
+	create(shim_for("c1", "exec sleep 1000"));
+	start("c1", NULL);
+}
+
+static void end(void)
+{
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static void nothing(void **st)
+{
+	(void)st;
+	has(TOOL("ps"), 0, "SHIM", "CONTAINER");
+	has(TOOL("ps", "--json"), 0, "\"shims\": [],", "\"stale_sockets\": []");
+	has(TOOL("inspect", "c1"), 2, "no shim on this node serves a container \"c1\"");
+	has(TOOL("call", "c1", "State"), 2,
+	    "no shim on this node serves a container \"c1\"");
+	has(TOOL("call", "/nowhere/x", "State"), 2,
+	    "/nowhere/x: no such file or directory");
+}
+
+static void living(void **st)
+{
+	const Task__StateResponse *s;
+
+	(void)st;
+	run_container();
+	exec_add("c1", "e1", "exec sleep 1000");
+	start("c1", "e1");
+	s = state("c1", NULL);
+	has(TOOL("ps"), 0,
+	    text("\n%7d  %-9s  %-9s  running   %7u      1  ", e2e.server, NS, "c1",
+		 s->pid));
+	has(TOOL("ps", "--json"), 0, text("\"shim\": %d", e2e.server), "\"id\": \"c1\"",
+	    "\"state\": \"running\"", text("\"pid\": %u", s->pid), "\"execs\": 1",
+	    "\"error\": null", "\"private_dirty_kb\": ", "\"calls\": 0",
+	    text("\"socket\": \"%s\"", e2e.path));
+	has(TOOL("ps", "-n", "another", "--json"), 0, "\"shims\": []");
+	has(TOOL("inspect", "c1", "--compact"), 0, text("\"socket\":\"%s\"", e2e.path),
+	    text("\"namespace\":\"%s\"", NS), "\"n_execs\":1,\"n_live_execs\":1",
+	    "\"id\":\"e1\",\"state\":\"running\"", text("\"runtime\":\"%s\"", e2e.fake),
+	    "\"truncated\":false", "\"fds\":");
+	/* The same by the number of the shim, and by its socket. */
+	has(TOOL("inspect", text("%d", e2e.server)), 0, "\"id\": \"e1\"");
+	has(TOOL("inspect", text("unix://%s", e2e.path)), 0, "\"id\": \"e1\"");
+	kill_task("c1", "e1", SIGKILL);
+	wait_exit("c1", "e1");
+	delete_task("c1", "e1");
+	end();
+}
+
+/* What was moved is counted, and what waits is told. */
+static void streams(void **st)
+{
+	struct bundle *b = shim_for("c1", "echo 0123456789; exec sleep 1000");
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *out = reader_open(io.out);
+	struct answer *waiting;
+
+	(void)st;
+	create_io(b, &io);
+	start("c1", NULL);
+	until(out->len == 11);
+	waiting = ask_wait("c1", NULL);
+	state("c1", NULL); /* so that the shim has seen the Wait */
+	has(TOOL("inspect", "-c", "c1"), 0,
+	    text("\"stdout\":{\"path\":\"%s\",\"ended\":false", io.out),
+	    "\"moved_bytes\":11,\"lost_bytes\":0", "\"waiters\":1");
+	has(TOOL("ps", "--json"), 0, "\"calls\": 1");
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	ok(waiting);
+	has(TOOL("inspect", "c1"), 0, "\"state\": \"stopped\"", "\"status\": 137");
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* A Create that hangs does not keep the tool waiting, and can be seen. */
+static void hanging(void **st)
+{
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+	struct answer *hanging;
+
+	(void)st;
+	script("create", text("touch %s\nwait_for %s\n", in_dir("hangs"), in_dir("go")));
+	hanging = ask_create(b, NULL);
+	until(exists(in_dir("hangs")));
+	has(TOOL("inspect", "-c", "c1"), 0, "\"ready\":false",
+	    "\"ops\":[{\"call\":\"Create\",\"begun\":true,\"command\":\"",
+	    "\"time_left_ms\":");
+	has(TOOL("ps", "--json"), 0, "\"state\": \"creating\"", "\"ops\": 1",
+	    "\"calls\": 1");
+	write_file(in_dir("go"), "", 0);
+	ok(hanging);
+	end();
+}
+
+static void events_wait(void **st)
+{
+	(void)st;
+	sink_set(SINK_SILENT);
+	run_container();
+	has(TOOL("ps", "--json"), 0, "\"events\": 2");
+	has(TOOL("inspect", "c1"), 0, "\"queued\": 2", "\"under_way\": true");
+	sink_close();
+	sink_open();
+	sink_set(SINK_TAKE);
+	end();
+}
+
+/* A shim that is stopped: said so, in time, with what can be known all the same. */
+static void stopped(void **st)
+{
+	(void)st;
+	run_container();
+	kill(e2e.server, SIGSTOP);
+	has(TOOL("ps", "-t", "300"), 1,
+	    text("\n%7d  %-9s  %-9s  ?", e2e.server, NS, "c1"),
+	    text("shim %d (c1) does not answer: DeadlineExceeded: no answer within 300 ms",
+		 e2e.server));
+	has(TOOL("ps", "--json", "-t", "300"), 1, "\"error\": \"DeadlineExceeded",
+	    "\"id\": \"c1\"", "\"state\": \"?\"", "\"calls\": null");
+	has(TOOL("inspect", "-t", "300", "c1"), 2,
+	    "c1: DeadlineExceeded: no answer within 300 ms");
+	has(TOOL("call", "-t", "300", "c1", "Connect"), 1, "Connect: DeadlineExceeded");
+	kill(e2e.server, SIGCONT);
+	has(TOOL("ps"), 0, "running");
+	end();
+}
+
+/* Its socket is there still, and nobody behind it. */
+static void dead(void **st)
+{
+	(void)st;
+	shim_for("c1", "exec sleep 1000");
+	ttrpc_client_close(&e2e.client);
+	kill(e2e.server, SIGKILL);
+	shim_ended();
+	e2e.server = 0;
+	has(TOOL("ps"), 1, text("nobody listens on %s: its shim was killed", e2e.path));
+	has(TOOL("ps", "--json"), 1, text("\"stale_sockets\": [\n    \"%s\"", e2e.path));
+	has(TOOL("ps", "--sockets", "/run"), 0, "SHIM");
+	has(TOOL("inspect", e2e.path), 2, text("%s: connection refused", e2e.path));
+	has(TOOL("call", e2e.path, "Connect"), 2,
+	    text("%s: connection refused", e2e.path));
+	unlink(e2e.path);
+}
+
+/* A whole life by hand. */
+static void by_hand(void **st)
+{
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+
+	(void)st;
+	has(TOOL("call", "c1", "Create",
+		 text("{\"bundle\": \"%s\", \"options\": {\"binary_name\": \"%s\", \"root\": \"%s\"}}",
+		      b->dir, e2e.fake, e2e.root)),
+	    0, "\"pid\": ");
+	has(TOOL("call", "c1", "State"), 0, "\"status\": \"CREATED\"",
+	    "\"exited_at\": \"0001-01-01T00:00:00Z\"");
+	has(TOOL("call", "c1", "containerd.task.v3.Task/Start", "{}"), 0, "\"pid\": ");
+	has(TOOL("call", "c1", "Exec",
+		 "{\"exec_id\": \"e1\", \"spec\": {\"args\": [\"sleep\", \"1000\"], \"cwd\": \"/\", "
+		 "\"env\": [\"PATH=/usr/bin:/bin\"]}}"),
+	    0, "{}");
+	has(TOOL("call", e2e.path, "Start", "{\"id\": \"c1\", \"exec_id\": \"e1\"}"), 0,
+	    "\"pid\": ");
+	has(TOOL("call", "-c", "c1", "Pids"), 0, "{\"pid\":",
+	    ",\"info\":{\"@type\":\"containerd.runc.v1.ProcessDetails\",\"exec_id\":\"e1\"}}");
+	has(TOOL("call", "c1", "Kill", "{\"execId\": \"e1\", \"signal\": 15}"), 0, "{}");
+	has(TOOL("call", "c1", "Wait", "{\"exec_id\": \"e1\"}"), 0,
+	    "\"exit_status\": 143", "\"exited_at\": \"20");
+	has(TOOL("call", "c1", "Delete", "{\"exec_id\": \"e1\"}"), 0,
+	    "\"exit_status\": 143");
+	has(TOOL("call", "--timeout", "100", "c1", "Wait"), 1,
+	    "brass call: Wait: DeadlineExceeded: no answer within 100 ms");
+	has(TOOL("call", "c1", "State", "{\"exec_id\": \"e1\"}"), 1,
+	    "brass call: State: NotFound: process does not exist e1: not found");
+	has(TOOL("call", "-c", "c1", "Stats"), e2e.cgroup[0] ? 0 : 1,
+	    e2e.cgroup[0] ? "{\"stats\":{\"@type\":\"io.containerd.cgroups.v"
+			  : "brass call: Stats: ");
+	end();
+}
+
+static void misused(void **st)
+{
+	(void)st;
+	run_container();
+	has(TOOL("call", "c1", "Stat"), 2, "there is no method \"Stat\"");
+	has(TOOL("call", "c1", "x.Y/State"), 2, "there is no service \"x.Y\"");
+	has(TOOL("call", "c1"), 2, "a socket or container and a method are needed",
+	    "--help");
+	has(TOOL("call", "c1", "Kill", "{\"signal\": \"x\"}"), 2,
+	    "request:1:12: signal: \"x\" is no whole number");
+	has(TOOL("call", "-n", "another", "c1", "State"), 2,
+	    "\"c1\" in namespace another");
+	has(TOOL("call", "--nonsense"), 2, "brass call: unrecognized option '--nonsense'",
+	    "--help");
+	has(TOOL("ps", "--timeout", "0"), 2, "--timeout 0");
+	has(TOOL("nonsense"), 2, "brass: there is no subcommand \"nonsense\"");
+	has(TOOL("--nonsense"), 2, "brass: there is no option \"--nonsense\"");
+	has(TOOL("--version"), 0, "brass ");
+	end();
+}
+
+/* The help of each fits a screen. */
+static void help(void **st)
+{
+	static const char *const all[] = { "help", "ps", "inspect", "call" };
+	struct run *r;
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		size_t lines = 0, longest = 0, column = 0;
+
+		r = TOOL(all[i], "--help");
+		has(r, 0, "Usage: brass ");
+		for (const char *c = r->out; *c; c++) {
+			lines += *c == '\n';
+			column = *c == '\n' ? 0 : column + 1;
+			longest = column > longest ? column : longest;
+		}
+		if (lines > 24 || longest > 80)
+			fail_at(HERE, "%s --help: %zu lines, the longest of %zu", all[i],
+				lines, longest);
+	}
+}
+
+static long anonymous_kb(void)
+{
+	return strtol(proc_status(e2e.server, "RssAnon"), NULL, 10);
+}
+
+/* Being looked at costs a shim nothing that stays: an answer has some 2 kB. */
+static void leaves_nothing(void **st)
+{
+	long before = 0;
+	int fds;
+
+	(void)st;
+	run_container();
+	fds = count_fds(e2e.server);
+	for (int i = 0; i < 40; i++) {
+		TOOL("inspect", "c1");
+		until(count_fds(e2e.server) == fds);
+		if (i == 2)
+			before = anonymous_kb();
+	}
+	if (e2e.slow == 1) /* a sanitizer keeps what was freed */
+		assert_in_range(anonymous_kb(), 1, before + 16);
+	end();
+}
+
+E2E_GROUP(E2E(nothing), E2E(living), E2E(streams), E2E(hanging), E2E(events_wait),
+	  E2E(stopped), E2E(dead), E2E(by_hand), E2E(misused), E2E(help),
+	  E2E(leaves_nothing))
