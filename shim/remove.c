@@ -28,6 +28,8 @@ struct removal {
 	char *rootfs;
 };
 
+static void begin(struct op *op);
+
 static struct removal *removal_of(struct op *op)
 {
 	return container_of(op, struct removal, op);
@@ -42,6 +44,16 @@ static void release(struct op *op)
 
 /* ---------------------------------------------------------------- init */
 
+/* Other Deletes of the process have waited for this one: it was what they asked for. */
+static void answer_repeated(struct process *p, const struct exit_record *x)
+{
+	struct op *op;
+
+	list_for_each(op, &p->ops, link)
+		if (op->begin == begin && op->call)
+			service_reply_deleted(TAKE(op->call), x);
+}
+
 static void finish(struct op *op)
 {
 	struct container *c = op->process->container;
@@ -52,6 +64,7 @@ static void finish(struct op *op)
 	c->init.state = PROC_DELETED;
 	event_delete(&c->shim->events, &c->init);
 	call = op_end(op);
+	answer_repeated(&c->init, &x);
 	container_free(c);
 	service_reply_deleted(call, &x);
 }
@@ -182,6 +195,7 @@ static void on_exec_drained(struct io *io, bool complete)
 		log_write(LOG_WARN, p->container->id, "something still holds the output of "
 			  "exec \"%s\" open: not waited for any longer", p->id);
 	call = op_end(op);
+	answer_repeated(p, &x);
 	process_free_exec(p);
 	service_reply_deleted(call, &x);
 }
