@@ -13,6 +13,7 @@
 
 #define SMALL_FILE 4096
 #define EXIT_FILE "exit"
+#define SHIM_FILE "shim"
 
 static int write_file(const char *bundle, const char *name, const char *text, size_t len,
 		      mode_t mode, struct err *e)
@@ -31,6 +32,14 @@ int bundle_write_address(const char *bundle, const char *address, struct err *e)
 	return write_file(bundle, "address", address, strlen(address), 0644, e);
 }
 
+int bundle_read_address(const char *bundle, char **address)
+{
+	_cleanup_free_ char *path = str_printf("%s/address", bundle);
+	size_t len;
+
+	return path ? file_read(path, SMALL_FILE, address, &len) : -ENOMEM;
+}
+
 int bundle_write_options(const char *bundle, const struct spec_options *o, struct err *e)
 {
 	size_t len;
@@ -42,6 +51,31 @@ int bundle_write_options(const char *bundle, const struct spec_options *o, struc
 		return err_nomem(e);
 	r = write_file(bundle, "options.json", json, len, 0600, e);
 	return r < 0 ? r : write_file(bundle, "runtime", runtime, strlen(runtime), 0600, e);
+}
+
+int bundle_write_shim(const char *bundle, const struct shim_record *r, struct err *e)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text), "%d %" PRIu64 " %s\n", r->pid, r->started, r->socket);
+
+	return write_file(bundle, SHIM_FILE, text, (size_t)n, 0600, e);
+}
+
+int bundle_read_shim(const char *bundle, struct shim_record *r)
+{
+	_cleanup_free_ char *path = str_printf("%s/" SHIM_FILE, bundle);
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	int e;
+
+	if (!path)
+		return -ENOMEM;
+	e = file_read(path, SMALL_FILE, &text, &len);
+	if (e < 0)
+		return e;
+	*r = (struct shim_record){ 0 };
+	return sscanf(text, "%d %" SCNu64 " %127[^\n]", &r->pid, &r->started, r->socket) == 3 ?
+		       0 : -EINVAL;
 }
 
 char *bundle_read_runtime(const char *bundle)

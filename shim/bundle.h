@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -21,9 +22,22 @@ struct exit_record {
 
 /* Writes "address": where containerd finds the server again. */
 int bundle_write_address(const char *bundle, const char *address, struct err *e);
+/* *address is malloc()ed. */
+int bundle_read_address(const char *bundle, char **address);
 
 /* Writes "options.json" and "runtime" for a later "delete". */
 int bundle_write_options(const char *bundle, const struct spec_options *o, struct err *e);
+
+/* Which server a container belongs to: for a "delete" after that has died. */
+struct shim_record {
+	pid_t pid;
+	uint64_t started; /* reap_start_time() */
+	char socket[128];
+};
+
+/* "shim". Negative errno: there is no (valid) record. */
+int bundle_write_shim(const char *bundle, const struct shim_record *r, struct err *e);
+int bundle_read_shim(const char *bundle, struct shim_record *r);
 
 /* The content of "runtime", malloc()ed; "" if there is none. NULL: out of memory. */
 char *bundle_read_runtime(const char *bundle);

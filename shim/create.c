@@ -329,7 +329,8 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	cr->plan.rootfs = cr->rootfs;
 	if (!args_choose(c, c->shim->ns))
 		return err_nomem(e);
-	return bundle_write_options(c->bundle, &c->options, e);
+	r = bundle_write_options(c->bundle, &c->options, e);
+	return r < 0 ? r : bundle_write_shim(c->bundle, &c->shim->record, e);
 }
 
 static void refuse(struct ttrpc_call *call, struct create_request *r, const struct err *e)

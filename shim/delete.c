@@ -4,7 +4,12 @@
  * Delete as well, so it must be quick, quiet and content to find nothing
  * (contract 1.13). Prints a DeleteResponse with the true exit status if the shim
  * had recorded it.
+ *
+ * Of a pod whose shim has died, containerd 2 runs it for the sandbox alone: the
+ * others of that shim are cleaned too. Each bundle says whose it is (bundle.h),
+ * and nothing is touched whose shim may be alive.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,13 +23,15 @@
 #include "shim/mount.h"
 #include "shim/reap.h"
 #include "shim/runtime.h"
+#include "shim/socket.h"
 #include "shim/spawn.h"
 #include "shim/util.h"
 #include "task.pb-c.h"
 
-/* Containerd gives us five seconds for both. */
+/* Containerd gives us five seconds for all. */
 #define RUNTIME_MS 3500
 #define UNMOUNT_MS 1000
+#define ALL_MS 4500
 #define KILLED 137
 
 extern char **environ;
@@ -34,8 +41,19 @@ static void warn(const struct action *a, const char *what, const char *why)
 	fprintf(stderr, "%s: %s: %s\n", a->runtime_name, what, why);
 }
 
+/* @ms, or less if our own time is nearly up. */
+static int at_most(uint64_t until, int ms)
+{
+	uint64_t now = loop_now();
+
+	if (now >= until)
+		return 0;
+	return (until - now) / LOOP_MSEC < (uint64_t)ms ? (int)((until - now) / LOOP_MSEC) : ms;
+}
+
 /* Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine. */
-static void delete_container(const struct action *a, const char *bundle)
+static void delete_container(const struct action *a, const char *bundle, const char *id,
+			     uint64_t until)
 {
 	const struct flags *f = a->flags;
 	struct spec_options o = SPEC_OPTIONS_INIT;
@@ -66,28 +84,28 @@ static void delete_container(const struct action *a, const char *bundle)
 		return;
 	}
 	runtime_fd_path(log, log_path);
-	args_delete_by_force(argv + args_global(argv, name, root, log_path, false), f->id);
+	args_delete_by_force(argv + args_global(argv, name, root, log_path, false), id);
 	const struct spawn s = {
 		.path = path, .argv = (char *const *)argv, .envp = environ, .fds = fds,
 		.n_fds = 3, .dies_with_us = true,
 	};
 	r = spawn_exec(&s, &pid);
 	if (r == 0)
-		r = reap_wait(pid, RUNTIME_MS);
+		r = reap_wait(pid, at_most(until, RUNTIME_MS));
 	if (r < 0)
 		warn(a, name, err_strerror(-r));
 	if (r > 0 && memfd_read(out, text, sizeof(text)) > 0 && !strstr(text, "does not exist"))
 		warn(a, name, text);
 }
 
-static void unmount_rootfs(const struct action *a, const char *bundle)
+static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t until)
 {
 	_cleanup_free_ char *rootfs = str_printf("%s/rootfs", bundle);
 	pid_t pid;
 	int r = rootfs ? spawn_call(mount_undo, rootfs, 2, &pid) : -ENOMEM;
 
 	if (r == 0)
-		r = reap_wait(pid, UNMOUNT_MS);
+		r = reap_wait(pid, at_most(until, UNMOUNT_MS));
 	if (r < 0)
 		warn(a, "unmount rootfs", err_strerror(-r));
 }
@@ -108,28 +126,108 @@ static int print_answer(const struct exit_record *x, struct err *e)
 	return r < 0 ? err_sys(e, -r, "write the answer") : 0;
 }
 
-/* The bundle: beside the current one, whatever -bundle says. */
-static int find_bundle(const struct flags *f, char **bundle, struct err *e)
-{
-	char cwd[PATH_MAX], *slash;
+/* ------------------------------------------------- the others of its shim */
 
-	if (!is_identifier(f->id))
-		return err_set(e, TTRPC_INVALID_ARGUMENT, "-id \"%s\" is no identifier", f->id);
-	if (!getcwd(cwd, sizeof(cwd)))
-		return err_sys(e, errno, "the current directory, which should be a bundle");
-	slash = strrchr(cwd, '/');
-	*bundle = str_printf("%.*s/%s", (int)(slash - cwd), cwd, f->id);
-	return *bundle ? 0 : err_nomem(e);
+/*
+ * Whether the shim of this record is gone for good. It may live in a pid
+ * namespace that we do not see, so its socket must be dead as well.
+ */
+static bool is_gone(const struct shim_record *r)
+{
+	return reap_start_time(r->pid) != r->started && !socket_is_alive(r->socket);
+}
+
+static bool is_of(const char *bundle, const struct shim_record *r)
+{
+	struct shim_record its;
+
+	return bundle_read_shim(bundle, &its) == 0 && its.pid == r->pid &&
+	       its.started == r->started && strcmp(its.socket, r->socket) == 0;
+}
+
+static void clean_others(const struct action *a, const char *bundles,
+			 const struct shim_record *r, uint64_t until)
+{
+	DIR *d = opendir(bundles);
+	struct dirent *e;
+
+	while (d && loop_now() < until && (e = readdir(d))) {
+		_cleanup_free_ char *bundle = str_printf("%s/%s", bundles, e->d_name);
+
+		if (!bundle || !is_identifier(e->d_name) || strcmp(e->d_name, a->flags->id) == 0 ||
+		    !is_of(bundle, r))
+			continue;
+		delete_container(a, bundle, e->d_name, until);
+		unmount_rootfs(a, bundle, until);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* What "start" had written; it may have got no further. */
+static void remove_socket(const char *bundle)
+{
+	char *address, *path;
+
+	if (bundle_read_address(bundle, &address) < 0)
+		return;
+	path = address + (strncmp(address, "unix://", 7) == 0 ? 7 : 0);
+	if (*path == '/')
+		socket_remove_stale(path);
+	free(address);
+}
+
+static void clean_after_shim(const struct action *a, const char *bundles, const char *bundle,
+			     uint64_t until)
+{
+	struct shim_record r;
+
+	if (bundle_read_shim(bundle, &r) < 0) {
+		remove_socket(bundle);
+		return;
+	}
+	if (!is_gone(&r))
+		return;
+	socket_remove_stale(r.socket);
+	clean_others(a, bundles, &r, until);
+}
+
+/* ------------------------------------------------------------------- all */
+
+/* The folder of all bundles of the namespace: that of the current one, whatever -bundle says. */
+static char *find_bundles(const struct flags *f, struct err *e)
+{
+	char cwd[PATH_MAX], *bundles;
+
+	if (!is_identifier(f->id)) {
+		err_set(e, TTRPC_INVALID_ARGUMENT, "-id \"%s\" is no identifier", f->id);
+		return NULL;
+	}
+	if (!getcwd(cwd, sizeof(cwd))) {
+		err_sys(e, errno, "the current directory, which should be a bundle");
+		return NULL;
+	}
+	*strrchr(cwd, '/') = 0;
+	bundles = strdup(cwd);
+	if (!bundles)
+		err_nomem(e);
+	return bundles;
 }
 
 int delete_main(const struct action *a)
 {
-	_cleanup_free_ char *bundle = NULL, *pid_file = NULL;
+	uint64_t until = loop_now() + ALL_MS * LOOP_MSEC;
 	struct exit_record x = { .pid = -1, .status = KILLED };
 	struct err e = ERR_INIT, ignored;
+	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL, *pid_file = NULL;
 
-	if (find_bundle(a->flags, &bundle, &e) < 0)
+	if (!bundles)
 		return action_fail(a, &e);
+	bundle = str_printf("%s/%s", bundles, a->flags->id);
+	if (!bundle) {
+		err_nomem(&e);
+		return action_fail(a, &e);
+	}
 	/* First, in case that nothing below comes back in time. */
 	if (bundle_read_exit(bundle, &x) < 0) {
 		clock_gettime(CLOCK_REALTIME, &x.at);
@@ -137,7 +235,8 @@ int delete_main(const struct action *a)
 		if (pid_file)
 			bundle_read_pid(pid_file, &x.pid, &ignored);
 	}
-	delete_container(a, bundle);
-	unmount_rootfs(a, bundle);
+	delete_container(a, bundle, a->flags->id, until);
+	unmount_rootfs(a, bundle, until);
+	clean_after_shim(a, bundles, bundle, until);
 	return print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;
 }

@@ -151,8 +151,8 @@ static uint64_t boot_ticks(void)
 	return (uint64_t)t.tv_sec * per_sec + (uint64_t)t.tv_nsec * per_sec / LOOP_SEC;
 }
 
-/* When @pid was made; UINT64_MAX: nobody knows. */
-static uint64_t start_of(pid_t pid)
+/* Its state and start time, the fields 3 and 22 of /proc/PID/stat; UINT64_MAX: it is not there. */
+static uint64_t look_up(pid_t pid, char *state)
 {
 	char path[64], text[1024], *s;
 	_cleanup_close_ int fd = -1;
@@ -163,12 +163,20 @@ static uint64_t start_of(pid_t pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = 0;
-	/* Field 22; the second one, a name, may have blanks and brackets in it. */
+	/* The second field is a name, with whatever in it, brackets too. */
 	s = strrchr(text, ')');
-	if (!s || sscanf(s + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				"%*s %*s %*s %*s %" SCNu64, &start) != 1)
+	if (!s || sscanf(s + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+				"%*s %*s %*s %*s %" SCNu64, state, &start) != 2)
 		return UINT64_MAX;
 	return start;
+}
+
+uint64_t reap_start_time(pid_t pid)
+{
+	char state;
+	uint64_t start = look_up(pid, &state);
+
+	return start == UINT64_MAX || state == 'Z' || state == 'X' ? UINT64_MAX : start;
 }
 
 /*
@@ -179,8 +187,9 @@ static uint64_t start_of(pid_t pid)
 static bool is_nobodys(struct reaper *r, pid_t pid)
 {
 	struct birth *oldest = list_first(&r->births, struct birth, link);
+	char state;
 
-	return !oldest || start_of(pid) < oldest->since;
+	return !oldest || look_up(pid, &state) < oldest->since;
 }
 
 /* Takes it away. A known one is reported when its pidfd, readable by now, comes up in the loop. */

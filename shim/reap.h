@@ -87,5 +87,11 @@ int child_signal(const struct child *c, int signo);
  */
 int reap_wait(pid_t pid, int timeout_ms);
 
+/*
+ * When @pid was made, in ticks since boot: with the pid it names one process
+ * for ever. UINT64_MAX: there is none, or it is dead already.
+ */
+uint64_t reap_start_time(pid_t pid);
+
 /* 0, or -ENOSYS on a kernel that has no pidfd_open(2) (before 5.3). */
 int reap_supported(void);

@@ -171,7 +171,8 @@ static void open_log(struct shim *s, const struct flags *f)
 	log_open(2, s->runtime_name, f->ns, f->debug);
 }
 
-static int open_server(struct shim *s, const struct flags *f)
+/* First of all, so that the file goes with us whatever fails after it. */
+static int open_socket(struct shim *s, const struct flags *f)
 {
 	int fd = SOCKET_FD, r;
 	struct err e;
@@ -186,10 +187,17 @@ static int open_server(struct shim *s, const struct flags *f)
 	r = socket_remember(&s->socket, fd);
 	if (r < 0)
 		return r;
+	s->record = (struct shim_record){ .pid = getpid(), .started = reap_start_time(getpid()) };
+	snprintf(s->record.socket, sizeof(s->record.socket), "%s", s->socket.path);
 	/* It must not reach a container. */
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	r = ttrpc_server_open(&s->server, &s->loop, fd, NULL);
+	return fd;
+}
+
+static int open_server(struct shim *s, int fd)
+{
+	int r = ttrpc_server_open(&s->server, &s->loop, fd, NULL);
 	if (r < 0)
 		return r;
 	s->server.data = s;
@@ -203,7 +211,10 @@ static int open_server(struct shim *s, const struct flags *f)
 static int open_shim(struct shim *s, const struct flags *f)
 {
 	sigset_t signals;
-	int r;
+	int r, fd = open_socket(s, f);
+
+	if (fd < 0)
+		return fd;
 
 	s->ns = f->ns;
 	list_init(&s->containers);
@@ -226,7 +237,7 @@ static int open_shim(struct shim *s, const struct flags *f)
 	if (r < 0)
 		return r;
 	s->events.emptied = on_events_sent;
-	return open_server(s, f);
+	return open_server(s, fd);
 }
 
 static void close_shim(struct shim *s)
@@ -268,6 +279,7 @@ int serve_main(const struct flags *f, const char *runtime_name)
 		log_write(LOG_ERROR, NULL, "the shim cannot start: %s", err_strerror(-r));
 		/* By hand, it has no log. */
 		dprintf(2, "%s: the server cannot start: %s\n", runtime_name, err_strerror(-r));
+		socket_unlink(&shim.socket);
 		return 1;
 	}
 	serve_reconsider(&shim);

@@ -108,6 +108,7 @@ struct shim {
 
 	const char *ns, *runtime_name;
 	struct socket socket;
+	struct shim_record record; /* we, for the bundles */
 	bool leaving;       /* SIGTERM: go when no container runs */
 	bool going;         /* the socket is gone; only events are left to send */
 	struct timer lease; /* nobody needs us, or the last events take too long */

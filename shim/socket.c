@@ -154,6 +154,20 @@ bool socket_is_alive(const char *path)
 	return connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 || errno == EAGAIN;
 }
 
+void socket_remove_stale(const char *path)
+{
+	_cleanup_close_ int lock = -1;
+	struct stat st;
+	struct err e;
+
+	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) || socket_is_alive(path))
+		return;
+	/* A "start" that is about to listen has the lock: then it is looked at again. */
+	lock = socket_lock(path, &e);
+	if (lock >= 0 && !socket_is_alive(path))
+		unlink(path);
+}
+
 int socket_remember(struct socket *s, int fd)
 {
 	struct sockaddr_un sun = { 0 };

@@ -44,6 +44,9 @@ int socket_listen(const char *path, struct err *e);
 /* Whether somebody serves on it: connects, with a limit of 100 ms. */
 bool socket_is_alive(const char *path);
 
+/* Removes what a shim that was killed has left, if there is such a file and nobody serves on it. */
+void socket_remove_stale(const char *path);
+
 /* Notes where @fd is bound. Negative errno. */
 int socket_remember(struct socket *s, int fd);
 /* Removes the file, unless it is another shim's by now. Can be repeated. */
