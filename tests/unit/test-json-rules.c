@@ -35,7 +35,7 @@ static void expect_rules(const char *json, const char *calls)
 {
 	struct record r = { 0 };
 	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", some_rules, N(some_rules), &r, &e, false };
+	struct json_doc doc = { "doc", some_rules, N(some_rules), &r, &e, false, NULL };
 	int result = json_parse(&doc, json, strlen(json));
 
 	note(&r, "", 1);
@@ -135,7 +135,7 @@ static void test_key_is(void **state)
 		"{\"a.b\":\"\",\"a\":\"\",\"a.bc\":\"\",\"a.\\u0062\":\"abcd\"}";
 	struct record r = { 0 };
 	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", rules, 1, &r, &e, false };
+	struct json_doc doc = { "doc", rules, 1, &r, &e, false, NULL };
 
 	(void)state;
 	assert_int_equal(json_parse(&doc, json, strlen(json)), -ERANGE);
@@ -163,7 +163,7 @@ static void test_end_path(void **state)
 				   "\"f\":[]}}";
 	struct record r = { 0 };
 	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", rules, N(rules), &r, &e, false };
+	struct json_doc doc = { "doc", rules, N(rules), &r, &e, false, NULL };
 
 	(void)state;
 	assert_int_equal(json_parse(&doc, json, strlen(json)), -EPERM);
@@ -196,7 +196,7 @@ static const struct json_rule value_rules[] = {
 
 static int parse_values(const char *json, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false };
+	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
 
 	return json_parse(&doc, json, strlen(json));
 }
@@ -275,7 +275,7 @@ static void test_surrogates(void **state)
 	(void)state;
 	for (size_t step = 1; step < 20; step++) {
 		struct record r = { 0 };
-		struct json_doc doc = { "doc", rules, 1, &r, NULL, false };
+		struct json_doc doc = { "doc", rules, 1, &r, NULL, false, NULL };
 		struct json *j = json_new(&doc);
 
 		for (size_t at = 0; at < strlen(json); at += step)
@@ -293,7 +293,7 @@ static void test_surrogates(void **state)
 
 static int parse_bytewise(const char *json, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false };
+	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
 	struct json *j = json_new(&doc);
 	int r;
 
@@ -358,7 +358,7 @@ static void test_no_memory_for_error(void **state)
 
 static int parse_path(const char *path, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false };
+	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
 
 	return json_parse_file(&doc, path);
 }

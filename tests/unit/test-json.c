@@ -311,7 +311,7 @@ static void test_error_places(void **state)
 static void test_error_stays(void **state)
 {
 	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", any_rules, N(any_rules), NULL, &e, false };
+	struct json_doc doc = { "doc", any_rules, N(any_rules), NULL, &e, false, NULL };
 	struct record record = { 0 };
 	struct json *j;
 
@@ -334,7 +334,7 @@ static void test_error_stays(void **state)
 static void test_many(void **state)
 {
 	struct record record = { 0 };
-	struct json_doc doc = { "doc", any_rules, N(any_rules), &record, NULL, true };
+	struct json_doc doc = { "doc", any_rules, N(any_rules), &record, NULL, true, NULL };
 	struct json *j = json_new(&doc);
 
 	(void)state;
