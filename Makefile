@@ -88,7 +88,7 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 
 TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
 SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
-	options-toml output rewrite toml toml-scalar toml-text)
+	map map-read options-toml output rewrite toml toml-scalar toml-text)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command console container control create delete err event \
@@ -97,8 +97,9 @@ SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
-TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call inspect message-read message-write ps shims \
-	timestamp tree types usage)
+TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call explain explain-cgroup explain-create \
+	explain-document explain-map explain-mounts explain-print inspect message-read \
+	message-write ps shims timestamp tree types usage)
 
 API = bootstrap events forward inspect linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp

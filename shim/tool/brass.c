@@ -20,6 +20,8 @@ static const struct subcommand {
 	{ "inspect", "everything that one shim knows, as JSON", tool_inspect },
 	{ "call", "any call of a shim's Task service, by hand: JSON in, JSON out",
 	  tool_call },
+	{ "explain", "what containerd, the shim and runc do with a bundle, line by line",
+	  tool_explain },
 	{ "help", "this list", tool_help },
 };
 
