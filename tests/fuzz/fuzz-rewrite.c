@@ -43,7 +43,7 @@ static void check(const char *json, size_t len, bool terminal)
 {
 	struct seen seen = { .value = !terminal };
 	struct spec_error e;
-	struct json_doc doc = { "out", rules, 2, &seen, &e, false };
+	struct json_doc doc = { "out", rules, 2, &seen, &e, false, NULL };
 	char *again;
 	size_t again_len;
 

@@ -57,8 +57,8 @@ static const struct json_rule rules[] = {
 static int run(const char *json, size_t len, size_t step, struct sum *sum,
 	       struct spec_error *e)
 {
-	struct json_doc doc = { "doc", rules, sizeof(rules) / sizeof(rules[0]),
-				sum,   e,     false };
+	struct json_doc doc = { "doc", rules, sizeof(rules) / sizeof(rules[0]), sum, e,
+				false, NULL };
 	struct json *j = json_new(&doc);
 	int r;
 

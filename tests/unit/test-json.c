@@ -220,7 +220,7 @@ static void test_cuts(void **state)
 		struct record record = { 0 };
 		struct spec_error e = { "" };
 		struct json_doc doc = {
-			"doc", any_rules, N(any_rules), &record, &e, false
+			"doc", any_rules, N(any_rules), &record, &e, false, NULL
 		};
 		struct json *j = json_new(&doc);
 
