@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "shim/shim.h"
 #include "shim/util.h"
 
 /*
@@ -19,16 +18,14 @@ static bool is_systemd_path(const char *path)
 	return second && !strchr(second + 1, ':') && !strchr(path, '/');
 }
 
-bool args_choose(struct container *c, const char *ns)
+bool args_choose(const struct spec_options *o, const char *cgroups_path, const char *ns,
+		 char **program, char **root, bool *systemd_cgroup)
 {
-	const struct spec_options *o = &c->options;
-	bool ok = str_copy(&c->runtime,
-			   str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
-
-	c->root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, ns);
-	c->systemd_cgroup = o->systemd_cgroup || (!o->systemd_cgroup_said &&
-						  is_systemd_path(c->spec.cgroups_path));
-	return ok && c->root;
+	*program = strdup(str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
+	*root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, ns);
+	*systemd_cgroup = o->systemd_cgroup ||
+			  (!o->systemd_cgroup_said && is_systemd_path(cgroups_path));
+	return *program && *root;
 }
 
 int args_global(const char **argv, const char *program, const char *root, const char *log,
@@ -54,25 +51,25 @@ static void add(const char *args[static ARGS_MAX], int *n, const char *flag,
 	args[(*n)++] = value;
 }
 
-void args_create(const char *args[static ARGS_MAX], const struct container *c,
-		 const char *pid_file, const char *console)
+void args_create(const char *args[static ARGS_MAX], const char *id, const char *bundle,
+		 const struct spec_options *o, const char *pid_file, const char *console)
 {
 	int n = 0;
 
 	args[n++] = "create";
-	add(args, &n, "--bundle", c->bundle);
+	add(args, &n, "--bundle", bundle);
 	add(args, &n, "--pid-file", pid_file);
 	add(args, &n, "--console-socket", console);
-	if (c->options.no_pivot_root)
+	if (o->no_pivot_root)
 		args[n++] = "--no-pivot";
-	if (c->options.no_new_keyring)
+	if (o->no_new_keyring)
 		args[n++] = "--no-new-keyring";
-	args[n++] = c->id;
+	args[n++] = id;
 	args[n] = NULL;
 }
 
-void args_exec(const char *args[static ARGS_MAX], const struct container *c,
-	       const char *document, const char *pid_file, const char *console)
+void args_exec(const char *args[static ARGS_MAX], const char *id, const char *document,
+	       const char *pid_file, const char *console)
 {
 	int n = 0;
 
@@ -81,25 +78,24 @@ void args_exec(const char *args[static ARGS_MAX], const struct container *c,
 	add(args, &n, "--console-socket", console);
 	args[n++] = "--detach";
 	add(args, &n, "--pid-file", pid_file);
-	args[n++] = c->id;
+	args[n++] = id;
 	args[n] = NULL;
 }
 
-void args_update(const char *args[static ARGS_MAX], const struct container *c)
+void args_update(const char *args[static ARGS_MAX], const char *id)
 {
 	int n = 0;
 
 	args[n++] = "update";
 	add(args, &n, "--resources", "-");
-	args[n++] = c->id;
+	args[n++] = id;
 	args[n] = NULL;
 }
 
-void args_simple(const char *args[static ARGS_MAX], const struct container *c,
-		 const char *verb)
+void args_simple(const char *args[static ARGS_MAX], const char *verb, const char *id)
 {
 	args[0] = verb;
-	args[1] = c->id;
+	args[1] = id;
 	args[2] = NULL;
 }
 

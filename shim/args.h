@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-struct container;
+#include "spec/spec.h"
 
 #define RUNTIME_DEFAULT "runc"
 #define RUNTIME_ROOT "/run/containerd/runc"
@@ -19,22 +19,23 @@ struct container;
 #define ARGS_GLOBAL_MAX 8
 
 /*
- * Sets c->runtime, c->root and c->systemd_cgroup, from c->options, c->spec and the
- * namespace. False: out of memory.
+ * Which runtime it is, where it keeps its books, and whether its cgroups are
+ * systemd's: from the options, linux.cgroupsPath (NULL: none) and the namespace.
+ * False: out of memory. *@program and *@root are to be freed in any case.
  */
-bool args_choose(struct container *c, const char *ns);
+bool args_choose(const struct spec_options *o, const char *cgroups_path, const char *ns,
+		 char **program, char **root, bool *systemd_cgroup);
 
 /* Program and global flags; returns how many words. No NULL behind. */
 int args_global(const char **argv, const char *program, const char *root, const char *log,
 		bool systemd_cgroup);
 
 /* @console NULL: no terminal. */
-void args_create(const char *args[static ARGS_MAX], const struct container *c,
-		 const char *pid_file, const char *console);
-void args_exec(const char *args[static ARGS_MAX], const struct container *c,
-	       const char *document, const char *pid_file, const char *console);
-void args_update(const char *args[static ARGS_MAX], const struct container *c);
+void args_create(const char *args[static ARGS_MAX], const char *id, const char *bundle,
+		 const struct spec_options *o, const char *pid_file, const char *console);
+void args_exec(const char *args[static ARGS_MAX], const char *id, const char *document,
+	       const char *pid_file, const char *console);
+void args_update(const char *args[static ARGS_MAX], const char *id);
 /* "start", "delete", "pause", "resume": nothing but the id. */
-void args_simple(const char *args[static ARGS_MAX], const struct container *c,
-		 const char *verb);
+void args_simple(const char *args[static ARGS_MAX], const char *verb, const char *id);
 void args_delete_by_force(const char *args[static ARGS_MAX], const char *id);

@@ -23,7 +23,7 @@ static int run(struct op *op, const char *verb, void (*done)(struct command *))
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { verb, args, NULL, false, 0 };
 
-	args_simple(args, c, verb);
+	args_simple(args, verb, c->id);
 	return runtime_run(op_command(op, done), c, &call, c->shim->limits.runtime_ms, &op->err);
 }
 
@@ -171,7 +171,7 @@ static int run_update(struct op *op)
 	struct runtime_call call = { "update", args, NULL, false, 0 };
 	int r;
 
-	args_update(args, c);
+	args_update(args, c->id);
 	u->input = memfd_open("resources.json");
 	if (u->input < 0)
 		return err_sys(&op->err, errno, "make a file for the resources");

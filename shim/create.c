@@ -200,7 +200,7 @@ static void on_opened(struct io *io, struct err *failure)
 		undo(op);
 		return;
 	}
-	args_create(args, c, cr->pid_file, io_console(io));
+	args_create(args, c->id, c->bundle, &c->options, cr->pid_file, io_console(io));
 	/* Of an earlier try, perhaps: it must not be taken for this one's. */
 	unlink(cr->pid_file);
 	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_ms,
@@ -327,7 +327,8 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;
-	if (!args_choose(c, c->shim->ns))
+	if (!args_choose(&c->options, c->spec.cgroups_path, c->shim->ns, &c->runtime, &c->root,
+			 &c->systemd_cgroup))
 		return err_nomem(e);
 	r = bundle_write_options(c->bundle, &c->options, e);
 	return r < 0 ? r : bundle_write_shim(c->bundle, &c->shim->record, e);

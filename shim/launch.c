@@ -74,7 +74,7 @@ static void start_init(struct op *op)
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
-	args_simple(args, c, "start");
+	args_simple(args, "start", c->id);
 	p->in_transition = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err) < 0) {
@@ -172,7 +172,7 @@ static void on_exec_opened(struct io *io, struct err *failure)
 		return;
 	}
 	runtime_fd_path(la->document, path);
-	args_exec(args, c, path, la->pid_file, io_console(io));
+	args_exec(args, c->id, path, la->pid_file, io_console(io));
 	unlink(la->pid_file);
 	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_ms,
 			&op->err);

@@ -124,7 +124,7 @@ static void run_delete(struct op *op)
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 
-	args_simple(args, c, "delete");
+	args_simple(args, "delete", c->id);
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
 			c->shim->limits.runtime_ms, &op->err) < 0) {
 		err_prefix(&op->err, "failed to delete task");

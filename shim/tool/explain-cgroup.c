@@ -54,7 +54,7 @@ static bool systemd_path(const struct explain *x, const char *path, char *out,
 
 	if (!path) {
 		snprintf(out, size, "/system.slice/%s-%s.scope",
-			 x->runtime & MAP_CRUN ? "crun" : "runc", x->c.id);
+			 x->runtime & MAP_CRUN ? "crun" : "runc", x->id);
 		return true;
 	}
 	copy = strdup(path);
@@ -127,19 +127,19 @@ void explain_cgroup(const struct explain *x)
 
 	known = statfs(ROOT, &fs) == 0;
 	two = known && fs.f_type == CGROUP2_MAGIC;
-	clean(path ? path : x->c.id, fs_path, sizeof(fs_path));
+	clean(path ? path : x->id, fs_path, sizeof(fs_path));
 	has_systemd = systemd_path(x, path, systemd, sizeof(systemd));
 	say_title("cgroup (-> this host, with this bundle's options)");
 	if (v)
 		say_origin(x, "the path", v, NULL);
 	else
 		say("  linux.cgroupsPath is not there: the runtime's default");
-	put_row(known && !two && !x->c.systemd_cgroup, "cgroupfs", "v1",
+	put_row(known && !two && !x->systemd_cgroup, "cgroupfs", "v1",
 		cgroupfs_start(x, path, false), fs_path);
-	put_row(two && !x->c.systemd_cgroup, "cgroupfs", "v2",
+	put_row(two && !x->systemd_cgroup, "cgroupfs", "v2",
 		cgroupfs_start(x, path, true), fs_path);
-	put_row(known && !two && x->c.systemd_cgroup, "systemd", "v1", "",
+	put_row(known && !two && x->systemd_cgroup, "systemd", "v1", "",
 		has_systemd ? systemd : NULL);
-	put_row(two && x->c.systemd_cgroup, "systemd", "v2", "",
+	put_row(two && x->systemd_cgroup, "systemd", "v2", "",
 		has_systemd ? systemd : NULL);
 }

@@ -34,12 +34,12 @@ static void put_shim(const struct explain *x, const char *action)
 				  "-publish-binary",
 				  "/usr/bin/containerd",
 				  "-id",
-				  x->c.id };
+				  x->id };
 	int n = 9;
 
 	if (is_delete) {
 		words[n++] = "-bundle";
-		words[n++] = x->c.bundle;
+		words[n++] = x->bundle;
 	}
 	words[n] = action;
 	put_command(words, "\n");
@@ -47,16 +47,15 @@ static void put_shim(const struct explain *x, const char *action)
 
 static void say_shim(const struct explain *x)
 {
-	const char *group = x->c.spec.group;
+	const char *group = x->spec.group;
 	char path[SOCKET_PATH_MAX + 2];
 	struct err e;
 
 	say_title("the shim: one process for each group of containers");
 	printf("cd ");
-	put_command((const char *const[]){ x->c.bundle, NULL }, "\n");
+	put_command((const char *const[]){ x->bundle, NULL }, "\n");
 	put_shim(x, "start");
-	if (socket_path(SOCKET_DIR, ADDRESS, x->ns, group ? group : x->c.id, path, &e) ==
-	    0)
+	if (socket_path(SOCKET_DIR, ADDRESS, x->ns, group ? group : x->id, path, &e) == 0)
 		say("serves at %s, if containerd is at %s", path, ADDRESS);
 	if (group)
 		say("the group is that of an annotation: io.containerd.runc.v2.group, else "
@@ -68,13 +67,13 @@ static void say_shim(const struct explain *x)
 static void say_create_flags(const struct explain *x)
 {
 	const struct map_value *path = map_find(&x->values, "linux.cgroupsPath", 0);
-	const struct spec_options *o = &x->c.options;
+	const struct spec_options *o = &x->options;
 
 	say("  --root: Root of the runtime's options, or %s, and the namespace",
 	    RUNTIME_ROOT);
 	if (o->systemd_cgroup)
 		say("  --systemd-cgroup: SystemdCgroup of the runtime's options");
-	else if (x->c.systemd_cgroup)
+	else if (x->systemd_cgroup)
 		say_origin(x, "--systemd-cgroup", path, "has the systemd driver's form");
 	say("  --bundle: everything in config.json");
 	if (explain_is_terminal(x))
@@ -90,7 +89,7 @@ static void say_create_flags(const struct explain *x)
 static void say_stdio(const struct explain *x)
 {
 	const struct map_value *v = map_find(&x->values, "process.terminal", 0);
-	const struct spec_options *o = &x->c.options;
+	const struct spec_options *o = &x->options;
 
 	say_title("stdio: the names come with the call, not with the bundle");
 	if (explain_is_terminal(x)) {
@@ -119,7 +118,7 @@ static void say_exit(const struct explain *x)
 			break;
 	}
 	say_title("exit of the init: who ends the rest");
-	if (x->c.spec.private_pid_ns) {
+	if (x->spec.private_pid_ns) {
 		say_origin(x, "a pid namespace of its own", type, NULL);
 		say("  the kernel kills whatever is left in it");
 	} else {
@@ -153,9 +152,8 @@ static void say_files(void)
 
 void explain_create(const struct explain *x)
 {
-	const struct container *c = &x->c;
-	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", c->bundle);
-	_cleanup_free_ char *rootfs = str_printf("%s/rootfs", c->bundle);
+	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", x->bundle);
+	_cleanup_free_ char *rootfs = str_printf("%s/rootfs", x->bundle);
 	const char *args[ARGS_MAX];
 
 	say_shim(x);
@@ -164,16 +162,17 @@ void explain_create(const struct explain *x)
 	explain_cgroup(x);
 	say_title("create: the method Create");
 	explain_say_log();
-	args_create(args, c, pid_file, explain_console_socket(x));
+	args_create(args, x->id, x->bundle, &x->options, pid_file,
+		    explain_console_socket(x));
 	put_runtime(x, args, "\n");
 	say_create_flags(x);
 	say_not_heeded(x);
 	say_title("start: the method Start");
-	args_simple(args, c, "start");
+	args_simple(args, "start", x->id);
 	put_runtime(x, args, "\n");
 	say_exit(x);
 	say_title("delete: the method Delete");
-	args_simple(args, c, "delete");
+	args_simple(args, "delete", x->id);
 	put_runtime(x, args, "\n");
 	say("and, if Create had mounted something:");
 	put_command((const char *const[]){ "umount", "--recursive", rootfs, NULL }, "\n");
@@ -181,9 +180,9 @@ void explain_create(const struct explain *x)
 		"delete: the command, which containerd runs behind it, or when the shim has died");
 	put_shim(x, "delete");
 	say("and that:");
-	args_delete_by_force(args, c->id);
+	args_delete_by_force(args, x->id);
 	struct explain plain = *x;
 
-	plain.c.systemd_cgroup = false;
+	plain.systemd_cgroup = false;
 	put_runtime(&plain, args, "\n");
 }

@@ -77,8 +77,9 @@ static void add(struct flag_words *f, const char *word)
 /* The flag, if this runtime has it. */
 static bool has_flag(const struct explain *x, const struct map_field *f)
 {
-	const struct map_flag *flag = f->flag ? map_flag_find(map_command(f), f->flag)
-					      : NULL;
+	const char *command = map_command(f);
+	const struct map_flag *flag = command && f->flag ? map_flag_find(command, f->flag)
+							 : NULL;
 
 	return flag && flag->runtimes & x->runtime;
 }
@@ -111,12 +112,12 @@ static char *user_of(const struct explain *x)
 /* How each field goes; what is to be said about it only once. */
 static void say_fields(const struct explain *x, const char *command)
 {
-	const struct map_field *last = NULL;
+	const char *last = NULL;
 
 	for (size_t i = 0; i < x->values.n; i++) {
 		const struct map_value *v = &x->values.v[i];
 		const struct map_field *f = v->field;
-		const char *of = map_command(f), *note = f == last ? NULL : f->note;
+		const char *of = map_command(f), *note = last == f->path ? NULL : f->note;
 		char what[64] = "no flag";
 
 		if (!of || strcmp(of, command) != 0)
@@ -128,7 +129,7 @@ static void say_fields(const struct explain *x, const char *command)
 		else if (!f->note)
 			continue;
 		say_origin(x, what, v, note);
-		last = f;
+		last = f->path;
 	}
 }
 
@@ -158,7 +159,7 @@ static bool put_by_flags(const struct explain *x, const char *command,
 		if (of && strcmp(of, command) == 0 && v->field->form != MAP_USER)
 			add_flag(x, &f, v, &dashed[i]);
 	}
-	add(&f, x->c.id);
+	add(&f, x->id);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(command, "exec") == 0 &&
 		    x->values.v[i].field->form == MAP_WORDS)
@@ -171,8 +172,7 @@ static bool put_by_flags(const struct explain *x, const char *command,
 
 int explain_exec(const struct explain *x, struct spec_error *e)
 {
-	const struct container *c = &x->c;
-	_cleanup_free_ char *pid_file = str_printf("%s/exec-e1.pid", c->bundle),
+	_cleanup_free_ char *pid_file = str_printf("%s/exec-e1.pid", x->bundle),
 			    *json = NULL;
 	const char *args[ARGS_MAX], *before[6], *socket;
 	struct slice s;
@@ -196,7 +196,7 @@ int explain_exec(const struct explain *x, struct spec_error *e)
 	       "cat >\"$PROCESS\" ");
 	put_document(json, len);
 	socket = explain_console_socket(x);
-	args_exec(args, c, explain_process, pid_file, socket);
+	args_exec(args, x->id, explain_process, pid_file, socket);
 	put_runtime(x, args, "\n");
 	say("The same by flags, as far as they go:");
 	if (socket) {
@@ -228,7 +228,7 @@ int explain_update(const struct explain *x, struct spec_error *e)
 		return 0;
 	}
 	explain_say_log();
-	args_update(args, &x->c);
+	args_update(args, x->id);
 	put_runtime(x, args, " ");
 	put_document(x->text + s.begin, s.end - s.begin);
 	say("The same by flags, as far as they go:");

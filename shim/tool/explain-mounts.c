@@ -346,8 +346,8 @@ int explain_mounts(const struct explain *x, struct spec_error *e)
 	}
 	say("devices (linux.devices and those that every container has), links in /dev,");
 	say("the hooks prestart, createRuntime and createContainer; the root is changed (%s)",
-	    x->c.options.no_pivot_root ? "by moving it over /: NoPivotRoot"
-				       : "pivot_root(2)");
+	    x->options.no_pivot_root ? "by moving it over /: NoPivotRoot"
+				     : "pivot_root(2)");
 	if (readonly && readonly->text && strcmp(readonly->text, "true") == 0) {
 		put_command((const char *const[]){ "mount", "-o", "remount,bind,ro",
 						   x->rootfs, NULL },

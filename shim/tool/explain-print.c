@@ -149,8 +149,7 @@ void put_command(const char *const *words, const char *end)
 void put_runtime(const struct explain *x, const char *const *args, const char *end)
 {
 	const char *global[ARGS_GLOBAL_MAX];
-	const struct container *c = &x->c;
-	int n = args_global(global, c->runtime, c->root, explain_log, c->systemd_cgroup);
+	int n = args_global(global, x->program, x->root, explain_log, x->systemd_cgroup);
 
 	for (int i = 0; i < n; i++) {
 		put_word(global[i]);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "shim/action.h"
+#include "shim/err.h"
 #include "shim/tool/tool.h"
 #include "shim/util.h"
 
@@ -93,13 +93,33 @@ static int parse(int argc, char **argv, struct request *r)
 
 /* ------------------------------------------------------------- reading */
 
+static int read_stdin(struct explain *x)
+{
+	size_t size = 0, n;
+	char *more;
+
+	do {
+		if (x->len == size) {
+			size = size ? 2 * size : 64u << 10;
+			more = realloc(x->text, size);
+			if (!more)
+				return tool_fail("out of memory");
+			x->text = more;
+		}
+		n = fread(x->text + x->len, 1, size - x->len, stdin);
+		x->len += n;
+	} while (n > 0 && x->len <= SPEC_MAX_SIZE);
+	if (ferror(stdin))
+		return tool_fail("stdin: %s", err_strerror(errno));
+	return x->len > SPEC_MAX_SIZE ? tool_fail("stdin: larger than 10 MiB") : TOOL_OK;
+}
+
 /* The document: of a directory, its config.json, which is then @dir's. */
 static int read_document(struct explain *x, const char *operand, char *dir)
 {
 	_cleanup_free_ char *path = NULL;
 	const char *slash;
 	struct stat st;
-	struct err e = ERR_INIT;
 	int r;
 
 	*dir = 0;
@@ -107,9 +127,7 @@ static int read_document(struct explain *x, const char *operand, char *dir)
 		x->name = "stdin";
 		if (isatty(0))
 			return tool_fail("standard input is a terminal");
-		if (action_read_stdin((uint8_t **)(void *)&x->text, &x->len, &e) < 0)
-			return tool_fail("%s", e.text);
-		return TOOL_OK;
+		return read_stdin(x);
 	}
 	if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode)) {
 		x->name = "config.json";
@@ -151,9 +169,9 @@ static bool set_names(struct explain *x, const struct request *r, char *dir)
 		space = tasks && strcmp(tasks + 1, TASKS) == 0 && is_identifier(ns)
 				? ns
 				: "default";
-	x->c.id = strdup(name);
+	x->id = strdup(name);
 	x->ns = strdup(space);
-	return x->c.id && x->ns;
+	return x->id && x->ns;
 }
 
 static bool set_bundle(struct explain *x, const struct request *r, const char *dir)
@@ -165,22 +183,21 @@ static bool set_bundle(struct explain *x, const struct request *r, const char *d
 	snprintf(copy, sizeof(copy), "%s", dir);
 	if (!set_names(x, r, copy))
 		return false;
-	x->c.bundle =
-		*dir ? strdup(dir)
-		     : str_printf("/run/containerd/" TASKS "/%s/%s", x->ns, x->c.id);
-	return x->c.bundle;
+	x->bundle = *dir ? strdup(dir)
+			 : str_printf("/run/containerd/" TASKS "/%s/%s", x->ns, x->id);
+	return x->bundle;
 }
 
 static int read_options(struct explain *x, const struct request *r)
 {
-	struct spec_options *o = &x->c.options;
+	struct spec_options *o = &x->options;
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	struct spec_error e = { "" };
 	size_t len;
 	int code;
 
 	if (!r->options) {
-		path = str_printf("%s/options.json", x->c.bundle);
+		path = str_printf("%s/options.json", x->bundle);
 		code = path ? spec_options_load(path, o, &e) : -ENOMEM;
 		return code < 0 && code != -ENOENT && code != -EACCES
 			       ? tool_fail("%s", e.text)
@@ -201,7 +218,7 @@ static bool set_rootfs(struct explain *x)
 	const char *path = map_text(&x->values, "root.path", 0);
 
 	path = path ? path : "rootfs";
-	x->rootfs = *path == '/' ? strdup(path) : str_printf("%s/%s", x->c.bundle, path);
+	x->rootfs = *path == '/' ? strdup(path) : str_printf("%s/%s", x->bundle, path);
 	return x->rootfs;
 }
 
@@ -218,28 +235,30 @@ static int read_all(struct explain *x, const struct request *r)
 				    is_part(r->as, "exec") ? MAP_PROCESS : MAP_RESOURCES);
 	if (map_read(x->name, x->kind, x->text, x->len, &x->values, &e) < 0 ||
 	    (x->kind == MAP_CONFIG &&
-	     spec_parse(x->name, x->text, x->len, &x->c.spec, &e) < 0))
+	     spec_parse(x->name, x->text, x->len, &x->spec, &e) < 0))
 		return tool_fail("%s", e.text);
 	if (!set_bundle(x, r, dir))
 		return tool_fail("out of memory");
 	code = read_options(x, r);
 	if (code)
 		return code;
-	if (!args_choose(&x->c, x->ns) || !set_rootfs(x))
+	if (!args_choose(&x->options, x->spec.cgroups_path, x->ns, &x->program, &x->root,
+			 &x->systemd_cgroup) ||
+	    !set_rootfs(x))
 		return tool_fail("out of memory");
-	x->runtime = map_runtime(r->runtime ? r->runtime : x->c.runtime);
+	x->runtime = map_runtime(r->runtime ? r->runtime : x->program);
 	return TOOL_OK;
 }
 
 static void release(struct explain *x)
 {
 	map_release(&x->values);
-	spec_release(&x->c.spec);
-	spec_options_release(&x->c.options);
-	free(x->c.id);
-	free(x->c.bundle);
-	free(x->c.runtime);
-	free(x->c.root);
+	spec_release(&x->spec);
+	spec_options_release(&x->options);
+	free(x->id);
+	free(x->bundle);
+	free(x->program);
+	free(x->root);
 	free(x->ns);
 	free(x->rootfs);
 	free(x->text);
@@ -250,9 +269,9 @@ static int print(const struct explain *x, const char *as)
 	struct spec_error e = { "" };
 	int r = 0;
 
-	printf("# Container %s in namespace %s, for %s, bundle ", x->c.id, x->ns,
+	printf("# Container %s in namespace %s, for %s, bundle ", x->id, x->ns,
 	       map_runtimes[__builtin_ctz(x->runtime)]);
-	put_word(x->c.bundle);
+	put_word(x->bundle);
 	putchar('\n');
 	if (is_part(as, "create"))
 		explain_create(x);

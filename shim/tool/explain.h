@@ -9,12 +9,15 @@
 #include <stdio.h>
 
 #include "shim/args.h"
-#include "shim/shim.h"
 #include "spec/map.h"
 
 struct explain {
-	struct container c; /* as the shim would fill it in; id and bundle are owned */
-	char *ns;
+	char *id, *ns, *bundle;
+	struct spec spec;
+	struct spec_options options;
+	/* As args_choose() says. */
+	char *program, *root;
+	bool systemd_cgroup;
 	char *rootfs; /* the path that root.path says */
 	const char *name; /* of the document, for comments */
 	enum map_document kind;
