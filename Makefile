@@ -97,7 +97,8 @@ SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
-TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call explain explain-cgroup explain-create \
+TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call doctor doctor-config \
+	doctor-host doctor-programs explain explain-cgroup explain-create \
 	explain-document explain-map explain-mounts explain-print inspect message-read \
 	message-write ps shims timestamp tree types usage)
 

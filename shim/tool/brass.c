@@ -22,6 +22,8 @@ static const struct subcommand {
 	  tool_call },
 	{ "explain", "what containerd, the shim and runc do with a bundle, line by line",
 	  tool_explain },
+	{ "doctor", "whether brass will work on this host, and what to do if not",
+	  tool_doctor },
 	{ "help", "this list", tool_help },
 };
 

@@ -22,6 +22,7 @@ enum {
 int tool_help(int argc, char **argv);
 int tool_call(int argc, char **argv);
 int tool_explain(int argc, char **argv);
+int tool_doctor(int argc, char **argv);
 int tool_inspect(int argc, char **argv);
 int tool_ps(int argc, char **argv);
 

@@ -4,41 +4,10 @@
  * dead. The tool and the shims share the namespaces of the test, so ps sees no
  * others.
  */
-#include "tests/e2e/harness.h"
-
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TOOL(...) tool_at(HERE, (const char *const[]){ __VA_ARGS__, NULL })
-
-/* Runs the tool, which lies beside the shim. */
-static struct run *tool_at(struct where w, const char *const argv[])
-{
-	char shim[sizeof(e2e.shim)], *slash;
-	struct run *r;
-
-	memcpy(shim, e2e.shim, sizeof(shim));
-	slash = strrchr(e2e.shim, '/');
-	snprintf(slash + 1, sizeof("brass"), "brass");
-	r = run_shim("/", NULL, 0, false, argv);
-	memcpy(e2e.shim, shim, sizeof(shim));
-	if (r->ns > 10000 * LOOP_MSEC * (uint64_t)e2e.slow)
-		fail_at(w, "took %d ms", (int)(r->ns / LOOP_MSEC));
-	return r;
-}
-
-static void has_at(struct where w, const struct run *r, int code,
-		   const char *const parts[])
-{
-	if (r->status != code << 8)
-		fail_at(w, "status %#x: %s%s", r->status, r->out, r->err);
-	for (; *parts; parts++)
-		if (!strstr(r->out, *parts) && !strstr(r->err, *parts))
-			fail_at(w, "no \"%s\" in: %s%s", *parts, r->out, r->err);
-}
-/* It ended with this code, and has printed each of these. */
-#define has(r, code, ...) \
-	has_at(HERE, r, code, (const char *const[]){ __VA_ARGS__, NULL })
+#include "tests/e2e/tool.h"
 
 static void run_container(void)
 {
@@ -252,7 +221,7 @@ static void misused(void **st)
 /* The help of each fits a screen. */
 static void help(void **st)
 {
-	static const char *const all[] = { "help", "ps", "inspect", "call" };
+	static const char *const all[] = { "help", "ps", "inspect", "call", "doctor" };
 	struct run *r;
 
 	(void)st;

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * "brass doctor" on hosts that are made of files: a good one, and one for each
+ * thing that can be wrong with it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/e2e/tool.h"
+#include "version.h"
+
+#define HOST DIR_OF_TEST "/host"
+#define CONFIG "/etc/containerd/config.toml"
+#define RUNTIME "plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes"
+#define FEATURES \
+	"{\"linux\":{\"cgroup\":{\"v1\":true,\"v2\":true,\"systemd\":true},\"seccomp\":{\"enabled\":true}}}"
+
+static void put_file(const char *path, const char *content, mode_t mode)
+{
+	char *at = text(HOST "%s", path);
+
+	for (char *s = strchr(at + 1, '/'); s; s = strchr(s + 1, '/')) {
+		*s = 0;
+		if (mkdir(at, 0755) < 0 && errno != EEXIST)
+			fail_at(HERE, "mkdir %s", at);
+		*s = '/';
+	}
+	if (at[strlen(at) - 1] == '/')
+		return;
+	write_file(at, content, strlen(content));
+	chmod(at, mode);
+}
+
+/* Prints @output for its first argument @word, or for any. */
+static void put_program(const char *path, const char *output, const char *features)
+{
+	put_file(path,
+		 text("#!/bin/sh\ncase $1 in\nfeatures) %s ;;\n*) echo '%s' ;;\nesac\n",
+		      features ? text("echo '%s'", features) : "exit 1", output),
+		 0755);
+}
+
+/* All is well with it: cgroup v2, systemd, runc, and brass in the place of runc's shim. */
+static void make_host(void)
+{
+	put_file("/proc/sys/kernel/osrelease", "6.1.0-13-amd64\n", 0644);
+	put_file("/proc/sys/kernel/pid_max", "4194304\n", 0644);
+	put_file("/proc/filesystems", "nodev\tsysfs\nnodev\toverlay\n", 0644);
+	put_file("/proc/self/mountinfo",
+		 "30 24 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n", 0644);
+	put_file("/sys/fs/cgroup/cgroup.controllers",
+		 "cpuset cpu io memory hugetlb pids\n", 0644);
+	put_file("/sys/fs/cgroup/cgroup.subtree_control", "cpuset cpu io memory pids\n",
+		 0644);
+	put_file("/sys/fs/cgroup/system.slice/containerd.service/pids.max", "max\n",
+		 0644);
+	put_file("/run/systemd/system/", NULL, 0);
+	put_file("/run/containerd/s/", NULL, 0);
+	chmod(HOST "/run/containerd/s", 0700);
+	put_file("/proc/77/comm", "containerd\n", 0644);
+	put_file("/proc/77/environ", "LANG=C", 0644);
+	put_file("/proc/77/limits",
+		 "Max open files            1048576              1048576\n", 0644);
+	put_file("/proc/77/cgroup", "0::/system.slice/containerd.service\n", 0644);
+	put_program("/usr/bin/containerd",
+		    "containerd github.com/containerd/containerd v1.7.24 abc", NULL);
+	put_program("/usr/bin/runc", "runc version 1.1.12", FEATURES);
+	put_program("/usr/bin/containerd-shim-brass-v2", "Version:  " BRASS_VERSION,
+		    NULL);
+	put_file(CONFIG,
+		 "version = 2\n[" RUNTIME
+		 ".runc]\n  runtime_type = \"io.containerd.runc.v2\"\n"
+		 "  runtime_path = \"/usr/bin/containerd-shim-brass-v2\"\n"
+		 "  [" RUNTIME ".runc.options]\n    SystemdCgroup = true\n",
+		 0644);
+}
+
+static struct run *doctor(void)
+{
+	return TOOL("doctor", "--root", HOST);
+}
+
+static void good(void **st)
+{
+	(void)st;
+	make_host();
+	has(doctor(), 0, "ok       kernel      Linux 6.1.0-13-amd64\n",
+	    "ok       cgroup      v2 (unified), with cpuset cpu io memory hugetlb pids\n",
+	    "systemd runs this host", "/usr/bin/containerd, version 1.7.24\n",
+	    "ok       containerd  runs, as process 77\n",
+	    "/usr/bin/runc, version 1.1.12\n",
+	    "runtime \"runc\" is brass (/usr/bin/containerd-shim-brass-v2)",
+	    "note     criu", "/run/containerd/s: mode 0700",
+	    "This host is ready for brass.\n");
+	has(TOOL("doctor", "--json", "-r", HOST), 0, "\"result\": 0",
+	    "\"level\": \"ok\",\n      \"check\": \"kernel\",\n      \"text\": \"Linux 6.1.0-13-amd64\"");
+}
+
+/* One file of the good host is another (NULL: is not there); what is said then. */
+static const struct {
+	const char *path, *content;
+	int code;
+	const char *level, *check, *text;
+} bad[] = {
+	{ "/proc/sys/kernel/osrelease", "5.3.18\n", 2, "error", "kernel",
+	  "Linux 5.3.18 cannot wait for a pidfd (P_PIDFD)" },
+	{ "/proc/sys/kernel/osrelease", "4.19.0\n", 2, "error", "kernel",
+	  "Linux 4.19.0 cannot wait" },
+	{ "/proc/sys/kernel/osrelease", "5.4.0\n", 0, "ok", "kernel", "Linux 5.4.0\n" },
+	{ "/proc/sys/kernel/osrelease", NULL, 2, "error", "kernel",
+	  "its version is not known" },
+	{ "/proc/filesystems", "nodev\tsysfs\n", 0, "note", "kernel",
+	  "overlayfs is not there" },
+	{ "/proc/self/mountinfo", "1 1 0:1 / / rw - ext4 /dev/vda rw\n", 2, "error",
+	  "cgroup", "no cgroups are mounted" },
+	{ "/proc/self/mountinfo",
+	  "1 1 0:1 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	  "1 1 0:2 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n",
+	  2, "error", "cgroup", "v1, without the hierarchies pids, devices, freezer" },
+	{ "/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io pids\n", 2, "error",
+	  "cgroup", "v2, without the controllers memory" },
+	{ "/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n", 0, "note", "cgroup",
+	  "v2, without the controllers io, cpuset" },
+	{ "/sys/fs/cgroup/cgroup.subtree_control", "memory\n", 1, "warning", "cgroup",
+	  "the controllers pids, cpu are not handed down" },
+	{ "/proc/77/limits", "Max open files            1024                 4096\n", 1,
+	  "warning", "limits", "containerd (pid 77) may have 1024 files open" },
+	{ "/proc/sys/kernel/pid_max", "4096\n", 1, "warning", "limits",
+	  "kernel.pid_max is 4096" },
+	{ "/sys/fs/cgroup/system.slice/containerd.service/pids.max", "512\n", 1,
+	  "warning", "limits", "may be 512 tasks together" },
+	{ "/usr/bin/containerd", NULL, 2, "error", "containerd", "not in PATH" },
+	{ "/usr/bin/containerd", "#!/bin/sh\necho containerd x 1.5.9 y\n", 1, "warning",
+	  "containerd", "is 1.5.9: brass is tested from 1.6 on" },
+	{ "/usr/bin/containerd", "#!/bin/sh\nexit 1\n", 1, "warning", "containerd",
+	  "--version does not tell one" },
+	{ "/proc/77/comm", "systemd\n", 0, "note", "containerd", "is not running" },
+	{ "/usr/bin/containerd-shim-brass-v2", "#!/bin/sh\nexit 3\n", 2, "error", "shim",
+	  "cannot be run" },
+	{ "/usr/bin/containerd-shim-brass-v2", "\177ELF of another machine", 2, "error",
+	  "shim", "cannot be run" },
+	{ "/usr/bin/containerd-shim-brass-v2", "#!/bin/sh\necho Version: 0.0.9\n", 1,
+	  "warning", "shim", "is another version than this tool" },
+	{ "/usr/bin/containerd-shim-brass-v2", NULL, 2, "error", "config",
+	  "runtime \"runc\": /usr/bin/containerd-shim-brass-v2: no such file or directory" },
+	{ "/usr/bin/runc", NULL, 2, "error", "runc", "neither runc nor crun is in PATH" },
+	{ "/usr/bin/runc", "#!/bin/sh\nexit 1\n", 1, "warning", "runc",
+	  "--version fails" },
+	{ "/usr/bin/runc", "#!/bin/sh\necho runc version 0.1.1\n", 1, "warning", "runc",
+	  "is 0.1.1" },
+	{ "/usr/bin/runc",
+	  "#!/bin/sh\n[ $1 = features ] || { echo runc version 1.1.0; exit; }\n"
+	  "echo '{\"linux\":{\"cgroup\":{\"v1\":true},\"seccomp\":{\"enabled\":false}}}'\n",
+	  2, "error", "runc", "cannot do cgroup v2, which this host has" },
+	{ "/usr/bin/runc",
+	  "#!/bin/sh\n[ $1 = features ] || { echo runc version 1.1.0; exit; }\necho '{'\n",
+	  1, "warning", "runc", "features: features:2:1: " },
+	{ CONFIG, NULL, 0, "note", "config", "ctr finds brass, Kubernetes does not" },
+	{ CONFIG, "version = 2\n", 1, "warning", "config",
+	  "no runtime for Kubernetes is brass" },
+	{ CONFIG, "version = \n", 2, "error", "config", "config.toml:1: " },
+	{ CONFIG,
+	  "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+	  "options = { SystemdCgroup = true, BinaryName = \"/no/crun\" }\n",
+	  2, "error", "config", "runtime \"b\": BinaryName /no/crun is not there" },
+	{ CONFIG, "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n", 1,
+	  "warning", "config",
+	  "runtime \"b\": SystemdCgroup is false, and this host is run by systemd" },
+	{ CONFIG,
+	  "[plugins.'io.containerd.cri.v1.runtime'.containerd]\ndefault_runtime_name = \"b\"\n"
+	  "runtimes.b.runtime_type = \"io.containerd.brass.v2\"\n"
+	  "runtimes.b.options.SystemdCgroup = true\n",
+	  0, "ok", "config", "runtime \"b\" is the default one" },
+	{ CONFIG,
+	  "[" RUNTIME ".b]\nruntime_path = \"/usr/bin/containerd-shim-brass-v2\"\n", 2,
+	  "error", "config", "runtime \"b\" has no runtime_type" },
+	{ CONFIG, "disabled_plugins = [\"x\",\n \"cri\"]\n", 1, "note", "config",
+	  "disables CRI" },
+	{ CONFIG, "imports = [ \"/etc/none.toml\", \"rel.toml\" ]\n", 1, "note", "config",
+	  "imports \"rel.toml\", which is not looked at" },
+};
+
+static void each_thing(void **st)
+{
+	(void)st;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char *at = text(HOST "%s", bad[i].path), *line;
+		struct run *r;
+		char *found;
+
+		make_host();
+		unlink(at);
+		if (bad[i].content)
+			put_file(bad[i].path, bad[i].content, 0755);
+		r = doctor();
+		found = strstr(r->out, bad[i].text);
+		if (r->status != bad[i].code << 8 || !found)
+			fail_at(HERE, "%s: status %#x, no \"%s\" in: %s%s", bad[i].path,
+				r->status, bad[i].text, r->out, r->err);
+		for (line = found; line > r->out && line[-1] != '\n'; line--)
+			;
+		if (strncmp(line, text("%-8s %-11s ", bad[i].level, bad[i].check), 21) !=
+		    0)
+			fail_at(HERE, "%s: %s", bad[i].path, line);
+	}
+}
+
+static void folders(void **st)
+{
+	(void)st;
+	make_host();
+	chmod(HOST "/run/containerd/s", 0777);
+	has(doctor(), 2,
+	    "error    folders     /run/containerd/s can be written by others (mode 0777)");
+	rmdir(HOST "/run/containerd/s");
+	has(doctor(), 0,
+	    "note     folders     /run/containerd/s: no such file or directory");
+	put_file("/run/containerd/s", "", 0644);
+	has(doctor(), 2, "error    folders     /run/containerd/s is no folder");
+}
+
+/* containerd's own PATH is what counts. */
+static void path_of_containerd(void **st)
+{
+	(void)st;
+	make_host();
+	write_file(HOST "/proc/77/environ", "LANG=C\0PATH=/opt/bin\0", 22);
+	has(doctor(), 2, "is not in containerd's PATH (/opt/bin)",
+	    "not in PATH (/opt/bin)");
+	put_program("/opt/bin/crun", "crun version 1.14", NULL);
+	put_program("/opt/bin/containerd", "containerd x v2.0.1 y", NULL);
+	put_program("/opt/bin/containerd-shim-brass-v2", BRASS_VERSION, NULL);
+	has(doctor(), 1, "/opt/bin/containerd, version 2.0.1",
+	    "/opt/bin/crun, version 1.14", "warning  runc        not in PATH",
+	    "BinaryName = \"crun\"");
+}
+
+static void imports(void **st)
+{
+	(void)st;
+	make_host();
+	write_file(HOST CONFIG, "imports = ['/etc/containerd/conf.d/*.toml']\n", 44);
+	put_file("/etc/containerd/conf.d/brass.toml",
+		 "[" RUNTIME ".kept]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		 "[" RUNTIME ".kept.options]\nSystemdCgroup = true\n",
+		 0644);
+	has(doctor(), 0, "runtime \"kept\" is brass (io.containerd.brass.v2)");
+	/* Another file than the usual one. */
+	has(TOOL("doctor", "-r", HOST, "--config",
+		 HOST "/etc/containerd/conf.d/brass.toml"),
+	    0, "runtime \"kept\" is brass");
+	has(TOOL("doctor", "-r", HOST, "--config", "/none.toml"), 1,
+	    "warning  config      /none.toml: no such file or directory");
+}
+
+/* The host that we are on; whatever it is, pidfds work here. */
+static void this_host(void **st)
+{
+	struct run *r = TOOL("doctor");
+
+	(void)st;
+	assert_true(r->status >> 8 <= 2);
+	assert_non_null(
+		strstr(r->out,
+		       "ok       pidfd       a child can be waited for by pidfd, tried"));
+}
+
+static void misused(void **st)
+{
+	(void)st;
+	has(TOOL("doctor", "x"), 2, "\"x\": no argument is needed");
+	has(TOOL("doctor", "--help"), 0, "Usage: brass doctor");
+}
+
+E2E_GROUP(E2E(good), E2E(each_thing), E2E(folders), E2E(path_of_containerd), E2E(imports),
+	  E2E(this_host), E2E(misused))
