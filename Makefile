@@ -93,7 +93,7 @@ SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config opt
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command console container control create delete err event \
 	flags info inspect io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
-	mount-options mount-overlay mount-target mount-undo oom op options pids pack process reap relay remove \
+	mount-options mount-overlay mount-target mount-undo oom op options pace pack pids process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.

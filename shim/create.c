@@ -324,6 +324,8 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	if (r < 0)
 		return err_set(e, r == -ENOMEM ? TTRPC_RESOURCE_EXHAUSTED : TTRPC_INVALID_ARGUMENT,
 			       "%s", se.text);
+	if (log_policy_parse(&c->log_policy, c->spec.log_policy, c->spec.log_rate, e) < 0)
+		return -e->code;
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;

@@ -72,6 +72,7 @@ static void put_stream(struct json_out *o, const char *key, const struct io_stre
 		[RELAY_IDLE] = "idle",
 		[RELAY_SPLICE] = "splice",
 		[RELAY_COPY] = "copy",
+		[RELAY_DROP] = "drop",
 		[RELAY_DISCARD] = "discard",
 	};
 
@@ -83,6 +84,11 @@ static void put_stream(struct json_out *o, const char *key, const struct io_stre
 	put_text(o, "relay", states[s->relay.state]);
 	put_int(o, "moved_bytes", (int64_t)s->relay.moved);
 	put_int(o, "lost_bytes", (int64_t)s->relay.lost);
+	if (s->pace) {
+		put_text(o, "log_policy", s->pace->policy.drop ? "drop" : "block");
+		put_int(o, "log_rate", (int64_t)s->pace->policy.rate);
+		put_int(o, "dropped_bytes", (int64_t)s->pace->dropped);
+	}
 	if (s->relay.sink_error)
 		put_text(o, "sink_error", err_strerror(s->relay.sink_error));
 	json_out_close(o, '}');
@@ -101,6 +107,7 @@ static void put_io(struct json_out *o, const struct io *io)
 	put_timer(o, "drain_left_ms", &io->drain);
 	if (io->terminal) {
 		put_bool(o, "tty_runs", io->tty.loop);
+		put_int(o, "tty_moved_bytes", (int64_t)io->tty.moved);
 		put_int(o, "tty_lost_bytes", (int64_t)io->tty.lost);
 	}
 	if (child_is_watched(&io->logger.child))

@@ -17,6 +17,8 @@ static const char *const stream_names[IO_STREAMS] = { "stdin", "stdout", "stderr
 #define RETRY_MAX (100 * LOOP_MSEC)
 
 static void on_retry(struct timer *t);
+static void on_losing(struct relay *r);
+static void on_tty_losing(struct tty *t);
 static void on_drain_timeout(struct timer *t);
 
 void io_init(struct io *io, struct loop *l, const char *id)
@@ -28,9 +30,11 @@ void io_init(struct io *io, struct loop *l, const char *id)
 
 		*s = (struct io_stream){ .io = io, .ours = -1, .theirs = -1, .done = true,
 					 .relay = RELAY_INIT };
+		s->relay.losing = on_losing;
 		sink_init(&s->sink, l);
 		io->child[i] = -1;
 	}
+	io->tty.losing = on_tty_losing;
 	logger_init(&io->logger);
 	timer_init(&io->retry, on_retry);
 	timer_init(&io->drain, on_drain_timeout);
@@ -207,6 +211,9 @@ static int open_logger(struct io *io, const struct io_request *r, const struct u
 static int open_with_logger(struct io *io, const struct io_request *r, const struct uri *u,
 			    struct err *e)
 {
+	if (!r->terminal && r->policy && log_policy_is_set(r->policy))
+		log_write(LOG_WARN, io->id, "the log policy has no effect: the container writes "
+			  "to its logger itself");
 	for (int i = r->terminal ? IO_STDOUT : IO_STDIN; i < IO_STREAMS; i++) {
 		free(io->streams[i].path);
 		io->streams[i].path = NULL;
@@ -235,6 +242,31 @@ static int open_scheme(struct io *io, const struct io_request *r, const struct u
 	return open_streams(io, r, e);
 }
 
+static void on_room(struct timer *t)
+{
+	struct io_stream *s = container_of(t, struct pace, timer)->owner;
+
+	relay_go_on(&s->relay);
+	if (s == &s->io->streams[IO_STDOUT])
+		tty_go_on(&s->io->tty);
+}
+
+/* The policy's memory is there from the start, so that nothing has to be refused later. */
+static int make_pace(struct io *io, const struct io_request *r, struct err *e)
+{
+	for (int i = IO_STDOUT; r->policy && log_policy_is_set(r->policy) && i < IO_STREAMS; i++) {
+		struct io_stream *s = &io->streams[i];
+
+		if (!s->path || s->pace)
+			continue;
+		s->pace = malloc(sizeof(*s->pace));
+		if (!s->pace)
+			return err_nomem(e);
+		pace_init(s->pace, io->loop, r->policy, s, on_room);
+	}
+	return 0;
+}
+
 void io_open(struct io *io, const struct io_request *r,
 	     void (*opened)(struct io *, struct err *failure))
 {
@@ -249,6 +281,8 @@ void io_open(struct io *io, const struct io_request *r,
 	for (int i = 0; i < IO_STREAMS && n == 0; i++)
 		if (str_is_set(r->names[i]) && !str_copy(&io->streams[i].path, r->names[i]))
 			n = err_nomem(&e);
+	if (n == 0)
+		n = make_pace(io, r, &e);
 	if (n == 0)
 		n = open_scheme(io, r, &u, &later, &e);
 	uri_release(&u);
@@ -297,13 +331,23 @@ static void report_drained(struct io *io)
 		logger_stop(&io->logger, on_logger_stopped);
 }
 
+static const char *name_of(const struct io_stream *s)
+{
+	return stream_names[s - s->io->streams];
+}
+
 static void end_output(struct io_stream *s, int sink, uint64_t lost)
 {
 	struct io *io = s->io;
 
 	if (lost > 0 && s->path)
 		log_write(LOG_WARN, io->id, "%llu bytes of %s were lost, %s did not take them",
-			  (unsigned long long)lost, stream_names[s - io->streams], s->path);
+			  (unsigned long long)lost, name_of(s), s->path);
+	if (s->pace && s->pace->dropped > 0)
+		log_write(LOG_WARN, io->id, "%llu bytes of %s were dropped, by its log policy",
+			  (unsigned long long)s->pace->dropped, name_of(s));
+	if (s->pace)
+		timer_disarm(&s->pace->timer);
 	if (sink >= 0)
 		sink_finish(&s->sink, sink);
 	s->done = true;
@@ -322,6 +366,31 @@ static void on_tty_end(struct tty *t, int sink)
 
 	closep(&io->keep_alive);
 	end_output(&io->streams[IO_STDOUT], sink, t->lost);
+}
+
+/* Once, when it begins; how much it was is told at the end, and by Inspect at any time. */
+static void tell_losing(const struct io_stream *s, uint64_t lost)
+{
+	if (lost > 0)
+		log_write(LOG_WARN, s->io->id, "%s does not take %s: what is written is lost",
+			  s->path ? s->path : "nobody", name_of(s));
+	else
+		log_write(LOG_WARN, s->io->id, "%s is too fast for its log policy: what does not "
+			  "fit is dropped", name_of(s));
+}
+
+static void on_losing(struct relay *r)
+{
+	tell_losing(container_of(r, struct io_stream, relay), r->lost);
+}
+
+static void on_tty_losing(struct tty *t)
+{
+	struct io *io = container_of(t, struct io, tty);
+
+	/* Without a client's end there is nobody to lose it. */
+	if (io->streams[IO_STDOUT].path)
+		tell_losing(&io->streams[IO_STDOUT], t->lost);
 }
 
 static void on_stdin_end(struct relay *r, int pipe)
@@ -346,6 +415,9 @@ void io_process_ended(struct io *io)
 	closep(&s->ours);
 	closep(&io->keep_alive);
 	s->done = true;
+	for (int i = IO_STDOUT; i < IO_STREAMS; i++)
+		if (io->streams[i].pace)
+			pace_lift(io->streams[i].pace);
 	tty_process_ended(&io->tty);
 }
 
@@ -386,6 +458,8 @@ static int connect_stream(struct io_stream *s, struct err *e)
 		r = relay_start(&s->relay, io->loop, fd, TAKE_FD(s->ours), false, on_stdin_end);
 	else
 		r = relay_start(&s->relay, io->loop, TAKE_FD(s->ours), fd, true, on_output_end);
+	if (r == 0 && s->pace)
+		relay_set_pace(&s->relay, s->pace);
 	return r < 0 ? err_sys(e, -r, "watch %s", s->path) : 0;
 }
 
@@ -410,6 +484,8 @@ static int start_terminal(struct io *io, struct err *e)
 	console_close(&io->console);
 	if (r < 0)
 		return err_sys(e, -r, "failed to start console copy");
+	if (io->streams[IO_STDOUT].pace)
+		tty_set_pace(&io->tty, io->streams[IO_STDOUT].pace);
 	if (io->width || io->height)
 		tty_resize(&io->tty, io->width, io->height);
 	return 0;
@@ -526,6 +602,10 @@ void io_close(struct io *io)
 		closep(&s->ours);
 		closep(&s->theirs);
 		s->done = true;
+		if (s->pace)
+			timer_disarm(&s->pace->timer);
+		free(s->pace);
+		s->pace = NULL;
 		free(s->path);
 		s->path = NULL;
 	}

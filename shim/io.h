@@ -12,6 +12,7 @@
 #include "shim/console.h"
 #include "shim/err.h"
 #include "shim/logger.h"
+#include "shim/pace.h"
 #include "shim/relay.h"
 #include "shim/sink.h"
 #include "shim/tty.h"
@@ -28,6 +29,7 @@ struct io_stream {
 	bool done;    /* ended, or never there */
 	struct relay relay;
 	struct sink sink;
+	struct pace *pace; /* an output under a log policy; NULL: none */
 };
 
 struct io {
@@ -61,6 +63,7 @@ struct io_request {
 	const char *bundle;            /* where the console socket is made */
 	uid_t uid;                     /* owner of the pipes' container ends */
 	gid_t gid;
+	const struct log_policy *policy; /* of the outputs, or NULL */
 };
 
 /* Makes @io safe for io_close(); nothing is opened. @id is borrowed. */

@@ -89,6 +89,8 @@ void process_open_io(struct process *p, void (*opened)(struct io *, struct err *
 		.bundle = c->bundle,
 		.uid = c->options.io_uid,
 		.gid = c->options.io_gid,
+		/* What an exec prints is an answer to somebody, no log. */
+		.policy = process_is_init(p) ? &c->log_policy : NULL,
 	};
 
 	io_open(&p->io, &r, opened);

@@ -44,6 +44,12 @@ static void wait_for_either(struct relay *r)
 {
 	int avail = 0;
 
+	if (r->pace && (r->state == RELAY_SPLICE || r->state == RELAY_COPY) && r->rest_len == 0 &&
+	    pace_room(r->pace) == 0) {
+		watch_set(&r->src, 0);
+		pace_wait(r->pace);
+		return;
+	}
 	if (r->rest_len == 0 && (ioctl(r->src.fd, FIONREAD, &avail) < 0 || avail == 0))
 		return;
 	if (!r->dst.loop)
@@ -52,9 +58,9 @@ static void wait_for_either(struct relay *r)
 	watch_set(&r->dst, EPOLLOUT);
 }
 
-static ssize_t splice_some(struct relay *r)
+static ssize_t splice_some(struct relay *r, size_t max)
 {
-	ssize_t n = splice(r->src.fd, NULL, r->dst.fd, NULL, ROUND_BYTES,
+	ssize_t n = splice(r->src.fd, NULL, r->dst.fd, NULL, max,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	if (n < 0 && errno == EINVAL) {
@@ -80,13 +86,13 @@ static ssize_t write_rest(struct relay *r)
 	return n;
 }
 
-static ssize_t copy_some(struct relay *r)
+static ssize_t copy_some(struct relay *r, size_t max)
 {
 	ssize_t n, w;
 
 	if (r->rest_len > 0)
 		return write_rest(r);
-	n = read(r->src.fd, buffer, sizeof(buffer));
+	n = read(r->src.fd, buffer, max < sizeof(buffer) ? max : sizeof(buffer));
 	if (n <= 0)
 		return n;
 	w = write(r->dst.fd, buffer, (size_t)n);
@@ -112,8 +118,45 @@ static ssize_t discard_some(struct relay *r)
 {
 	ssize_t n = read(r->src.fd, buffer, sizeof(buffer));
 
-	if (n > 0)
+	if (n > 0) {
 		r->lost += (uint64_t)n;
+		r->moved -= (uint64_t)n; /* which the caller adds */
+	}
+	return n;
+}
+
+static ssize_t drop_some(struct relay *r)
+{
+	ssize_t n = read(r->src.fd, buffer, sizeof(buffer));
+	uint64_t dropped = r->pace->dropped;
+	size_t lost = 0;
+	int e;
+
+	if (n <= 0)
+		return n;
+	e = pace_write(r->pace, r->dst.fd, buffer, (size_t)n, &lost);
+	r->lost += lost;
+	r->moved -= r->pace->dropped - dropped; /* which the caller adds */
+	if (e == 0)
+		return n;
+	errno = -e;
+	return -1;
+}
+
+/* Under a rate: as much as may pass now. What a sink has not taken yet has been counted. */
+static ssize_t move_paced(struct relay *r, size_t room)
+{
+	bool rest = r->rest_len > 0;
+	ssize_t n;
+
+	if (room == 0 && !rest) {
+		errno = EAGAIN;
+		return -1;
+	}
+	room = room < ROUND_BYTES ? room : ROUND_BYTES;
+	n = r->state == RELAY_SPLICE ? splice_some(r, room) : copy_some(r, room);
+	if (n > 0 && !rest)
+		pace_passed(r->pace, (size_t)n);
 	return n;
 }
 
@@ -121,9 +164,13 @@ static ssize_t move_some(struct relay *r)
 {
 	switch (r->state) {
 	case RELAY_SPLICE:
-		return splice_some(r);
 	case RELAY_COPY:
-		return copy_some(r);
+		if (r->pace)
+			return move_paced(r, pace_room(r->pace));
+		return r->state == RELAY_SPLICE ? splice_some(r, ROUND_BYTES) :
+						  copy_some(r, ROUND_BYTES);
+	case RELAY_DROP:
+		return drop_some(r);
 	default:
 		return discard_some(r);
 	}
@@ -136,7 +183,11 @@ static void end(struct relay *r)
 	r->done(r, sink);
 }
 
-/* The sink does not take bytes any more, for another reason than being full. */
+/*
+ * The sink does not take bytes, for another reason than being full. A file may do
+ * so again, when its disk has room again: it loses what comes meanwhile. What was
+ * a FIFO will not.
+ */
 static bool sink_broke(struct relay *r, int error)
 {
 	r->sink_error = error;
@@ -144,37 +195,53 @@ static bool sink_broke(struct relay *r, int error)
 	free(r->rest);
 	r->rest = NULL;
 	r->rest_len = r->rest_off = 0;
-	r->state = RELAY_DISCARD;
+	if (!r->keep_reading || (r->dst.loop && error != ENOMEM))
+		r->state = RELAY_DISCARD;
+	else if (r->state == RELAY_SPLICE)
+		r->state = RELAY_COPY; /* which takes from the source what the sink refuses */
 	return r->keep_reading;
 }
 
-static void pump(struct relay *r)
+/* False: the source has ended, and r may be gone. */
+static bool move(struct relay *r)
 {
 	size_t moved = 0;
 
 	while (moved < ROUND_BYTES) {
+		uint64_t lost = r->lost;
+		bool spliced = r->state == RELAY_SPLICE, rest = r->rest_len > 0;
 		ssize_t n = move_some(r);
+		int error = errno;
 
+		lost = r->lost - lost;
+		moved += (size_t)lost;
 		if (n > 0) {
 			moved += (size_t)n;
 			r->moved += (uint64_t)n;
 			continue;
 		}
-		if (n == 0) {
-			end(r);
-			return;
-		}
-		if (errno == EINTR)
+		if (n < 0 && error == EINTR)
 			continue;
-		if (errno == EAGAIN) {
+		if (n < 0 && error == EAGAIN) {
 			wait_for_either(r);
-			return;
+			return true;
 		}
-		if (r->state == RELAY_DISCARD || !sink_broke(r, errno)) {
+		/* Nothing came, or it is the source that failed. */
+		if (n == 0 || (!spliced && !rest && lost == 0) || !sink_broke(r, error)) {
 			end(r);
-			return;
+			return false;
 		}
 	}
+	return true;
+}
+
+static void pump(struct relay *r)
+{
+	if (!move(r) || r->told || (r->lost == 0 && (!r->pace || r->pace->dropped == 0)))
+		return;
+	r->told = true;
+	if (r->losing)
+		r->losing(r);
 }
 
 int relay_start(struct relay *r, struct loop *l, int src, int dst, bool keep_reading,
@@ -183,6 +250,7 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst, bool keep_rea
 	int e;
 
 	*r = (struct relay){
+		.losing = r->losing,
 		.loop = l,
 		.src = WATCH_INIT,
 		.dst = WATCH_INIT,
@@ -202,6 +270,21 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst, bool keep_rea
 	if (e < 0)
 		relay_stop(r);
 	return e;
+}
+
+void relay_set_pace(struct relay *r, struct pace *p)
+{
+	r->pace = p;
+	if (p->policy.drop)
+		r->state = RELAY_DROP;
+}
+
+void relay_go_on(struct relay *r)
+{
+	if (r->state == RELAY_IDLE)
+		return;
+	watch_set(&r->src, EPOLLIN);
+	pump(r);
 }
 
 int relay_detach(struct relay *r)

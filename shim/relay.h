@@ -3,7 +3,8 @@
  * One direction of a process's stdio: bytes from a source to a sink, until the
  * source ends. Pipe to FIFO goes by splice(2) and never touches user memory;
  * what cannot be spliced goes through one buffer that the whole program
- * shares. The relay waits for whichever side holds it up and for nothing else.
+ * shares. The relay waits for whichever side holds it up and for nothing else, but
+ * for the time that a log policy (pace.h) makes it wait.
  */
 #pragma once
 
@@ -11,12 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/pace.h"
 #include "ttrpc/loop.h"
 
 enum relay_state {
 	RELAY_IDLE,    /* not started, or stopped */
 	RELAY_SPLICE,
 	RELAY_COPY,    /* the kernel cannot splice to this sink */
+	RELAY_DROP,    /* a log policy: what the sink does not take at once is dropped */
 	RELAY_DISCARD, /* the sink broke: read on, so that the writer never blocks */
 };
 
@@ -27,13 +30,17 @@ struct relay {
 	bool keep_reading;     /* a broken sink costs its own bytes only */
 	uint8_t *rest;         /* RELAY_COPY: read, but not taken by the sink yet */
 	size_t rest_off, rest_len;
-	uint64_t moved, lost;  /* bytes, for the log */
+	struct pace *pace;     /* the log policy of this output, or NULL; borrowed */
+	uint64_t moved, lost;  /* bytes, for the log; lost: the sink has failed */
 	int sink_error;        /* errno of the sink that broke, 0: none did */
 	/*
 	 * The source has ended, or (without keep_reading) the sink broke. The
 	 * relay is idle by then; the source is closed, the sink is handed over.
 	 */
 	void (*done)(struct relay *r, int sink_fd);
+	/* Bytes are being lost or dropped: called once; may be NULL. Survives relay_start(). */
+	void (*losing)(struct relay *r);
+	bool told;
 };
 
 #define RELAY_INIT { .src = WATCH_INIT, .dst = WATCH_INIT }
@@ -44,6 +51,11 @@ struct relay {
  */
 int relay_start(struct relay *r, struct loop *l, int src, int dst, bool keep_reading,
 		void (*done)(struct relay *, int));
+
+/* To be called right after the start: the output is subject to @p, which outlives the relay. */
+void relay_set_pace(struct relay *r, struct pace *p);
+/* There is room again (pace_init()). */
+void relay_go_on(struct relay *r);
 
 /* Stops and closes both; done() is not called. No-op if idle. */
 void relay_stop(struct relay *r);

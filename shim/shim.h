@@ -72,6 +72,7 @@ struct container {
 
 	struct spec spec;
 	struct spec_options options;
+	struct log_policy log_policy; /* of the init's outputs */
 	char *runtime;    /* program: options.binary_name, or "runc" */
 	char *root;       /* its --root: options.root and the namespace */
 	bool systemd_cgroup;

@@ -75,22 +75,57 @@ static void end(struct tty *t)
 	t->done(t, out);
 }
 
-/* The sink is broken: its bytes are lost, but the container goes on. */
-static void drop_out(struct tty *t)
+/*
+ * The sink is broken: @n bytes are lost, but the container goes on. A file, which
+ * the loop cannot watch, may have room again; what was a FIFO is given up.
+ */
+static void out_broke(struct tty *t, size_t n, int error)
 {
 	int fd = t->out.fd;
 
-	t->lost += t->to_out.len;
+	t->lost += t->to_out.len + n;
 	rest_free(&t->to_out);
+	if (!t->out.loop || error == -ENOMEM)
+		return;
 	watch_del(&t->out);
 	closep(&fd);
 	t->out.fd = -1;
 }
 
-/* Moves output until there is none (0), the sink is full (-EAGAIN) or it has ended (1). */
+/* What was read goes out, now or later, or is lost or dropped. */
+static void put_out(struct tty *t, size_t n)
+{
+	uint64_t before = t->lost + (t->pace ? t->pace->dropped : 0);
+	size_t lost = 0;
+	int r;
+
+	if (t->out.fd < 0) {
+		t->lost += n;
+		return;
+	}
+	if (t->pace && t->pace->policy.drop) {
+		r = pace_write(t->pace, t->out.fd, buffer, n, &lost);
+	} else {
+		r = rest_take(&t->to_out, t->out.fd, n);
+		lost = n;
+		if (t->pace)
+			pace_passed(t->pace, n);
+	}
+	if (r < 0 && r != -EAGAIN)
+		out_broke(t, lost, r);
+	t->moved += n - (t->lost + (t->pace ? t->pace->dropped : 0) - before);
+}
+
+/*
+ * Moves output until there is none (0), the sink is full (-EAGAIN), its rate is
+ * used up (-EBUSY) or it has ended (1).
+ */
 static int move_out(struct tty *t)
 {
+	bool blocks = t->pace && !t->pace->policy.drop;
+
 	for (size_t moved = 0; moved < ROUND_BYTES;) {
+		size_t room = blocks ? pace_room(t->pace) : SIZE_MAX;
 		ssize_t n;
 		int r;
 
@@ -99,21 +134,17 @@ static int move_out(struct tty *t)
 			if (r == -EAGAIN)
 				return r;
 			if (r < 0)
-				drop_out(t);
+				out_broke(t, 0, r);
 		}
-		n = read(t->ptmx.fd, buffer, sizeof(buffer));
+		if (room == 0)
+			return -EBUSY;
+		n = read(t->ptmx.fd, buffer, room < sizeof(buffer) ? room : sizeof(buffer));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return t->process_ended && (n == 0 || errno != EAGAIN) ? 1 : 0;
 		moved += (size_t)n;
-		if (t->out.fd < 0) {
-			t->lost += (size_t)n;
-			continue;
-		}
-		r = rest_take(&t->to_out, t->out.fd, (size_t)n);
-		if (r < 0 && r != -EAGAIN)
-			drop_out(t);
+		put_out(t, (size_t)n);
 	}
 	work_queue(t->loop, &t->more);
 	return 0;
@@ -157,6 +188,13 @@ static void pump(struct tty *t)
 	/* A regular file is not watched: it is always ready. */
 	if (t->out.loop)
 		watch_set(&t->out, r == -EAGAIN ? EPOLLOUT : 0);
+	if (r == -EBUSY)
+		pace_wait(t->pace);
+	if (!t->told && (t->lost > 0 || (t->pace && t->pace->dropped > 0))) {
+		t->told = true;
+		if (t->losing)
+			t->losing(t);
+	}
 	r = move_in(t);
 	if (r == 1) {
 		/* As the stock shim does: the end of stdin hangs up the terminal. */
@@ -197,7 +235,7 @@ int tty_start(struct tty *t, struct loop *l, int ptmx, int in, int out,
 	int r;
 
 	*t = (struct tty){ .loop = l, .ptmx = WATCH_INIT, .in = WATCH_INIT, .out = WATCH_INIT,
-			   .done = done };
+			   .done = done, .losing = t->losing };
 	work_init(&t->more, on_more);
 	r = watch_add(l, &t->ptmx, ptmx, EPOLLIN | EPOLLOUT | EPOLLET, on_ptmx);
 	if (r == 0 && in >= 0)
@@ -213,6 +251,17 @@ int tty_start(struct tty *t, struct loop *l, int ptmx, int in, int out,
 	if (r < 0)
 		tty_stop(t);
 	return r;
+}
+
+void tty_set_pace(struct tty *t, struct pace *p)
+{
+	t->pace = p;
+}
+
+void tty_go_on(struct tty *t)
+{
+	if (t->loop)
+		pump(t);
 }
 
 void tty_process_ended(struct tty *t)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/pace.h"
 #include "ttrpc/loop.h"
 
 /* Bytes that were read, and that the other side has no room for yet. */
@@ -29,10 +30,14 @@ struct tty {
 	struct watch out;    /* the client's stdout; -1: output is thrown away */
 	struct tty_rest to_ptmx, to_out;
 	bool process_ended;
-	uint64_t lost;       /* bytes that a broken sink did not take */
+	uint64_t moved, lost; /* bytes of output; lost: a broken sink did not take them */
+	struct pace *pace;   /* the log policy of the output, or NULL; borrowed */
 	struct work more;    /* there was more to move than one turn allows */
 	/* All output has been moved, or the client's stdin has ended; ptmx and stdin are closed. */
 	void (*done)(struct tty *t, int out_fd);
+	/* Bytes are being lost or dropped: called once; may be NULL. Survives tty_start(). */
+	void (*losing)(struct tty *t);
+	bool told;
 };
 
 #define TTY_INIT { .ptmx = WATCH_INIT, .in = WATCH_INIT, .out = WATCH_INIT }
@@ -43,6 +48,11 @@ struct tty {
  */
 int tty_start(struct tty *t, struct loop *l, int ptmx, int in, int out,
 	      void (*done)(struct tty *, int));
+
+/* To be called right after the start: the output is subject to @p, which outlives the tty. */
+void tty_set_pace(struct tty *t, struct pace *p);
+/* There is room again (pace_init()). */
+void tty_go_on(struct tty *t);
 
 /* The process has ended: what it wrote is moved, then comes done(). */
 void tty_process_ended(struct tty *t);

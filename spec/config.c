@@ -32,6 +32,8 @@ static int on_annotations(struct json *j, const struct json_event *e)
 	(void)e;
 	forget(&r->group);
 	forget(&r->sandbox);
+	forget(&r->spec->log_policy);
+	forget(&r->spec->log_rate);
 	return 0;
 }
 
@@ -46,6 +48,10 @@ static int on_annotation(struct json *j, const struct json_event *e)
 		return json_copy(j, value, &r->group);
 	if (json_key_is(j, "io.kubernetes.cri.sandbox-id"))
 		return json_copy(j, value, &r->sandbox);
+	if (json_key_is(j, "io.brass.log.policy"))
+		return json_copy(j, value, &r->spec->log_policy);
+	if (json_key_is(j, "io.brass.log.rate"))
+		return json_copy(j, value, &r->spec->log_rate);
 	return 0;
 }
 
@@ -157,4 +163,6 @@ void spec_release(struct spec *s)
 {
 	forget(&s->group);
 	forget(&s->cgroups_path);
+	forget(&s->log_policy);
+	forget(&s->log_rate);
 }

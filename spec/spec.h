@@ -38,6 +38,8 @@ struct spec {
 	 */
 	char *group;
 	char *cgroups_path; /* linux.cgroupsPath */
+	/* Annotations of ours, as they stand there: io.brass.log.policy, io.brass.log.rate. */
+	char *log_policy, *log_rate;
 	/* linux.namespaces has a "pid" entry without (or with an empty) path (contract 4.13). */
 	bool private_pid_ns;
 };
