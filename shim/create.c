@@ -114,6 +114,7 @@ static void undo(struct op *op)
 
 	args_delete_by_force(args, c->id);
 	cr->undoing = true;
+	oom_disarm(c); /* nobody knows of this container */
 	io_close(&c->init.io);
 	child_signal(&c->init.child, SIGKILL);
 	if (!cr->runtime_tried) {

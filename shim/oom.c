@@ -207,8 +207,12 @@ static void look_v1(struct container *c)
 	/* Why it is gone is known when the init's exit is. */
 	if (gone && !c->init.child.exited)
 		return;
-	/* The removal of the cgroup is notified once, too, if only after a while. */
-	if (!gone || o->notified > 1 || died_unasked(c))
+	/*
+	 * The removal of the cgroup is notified once, too, if only after a while. Before
+	 * we have been told of the exit systemd may have removed it; else somebody has
+	 * had the runtime kill and delete the container.
+	 */
+	if (!gone || o->notified > 1 || (c->systemd_cgroup && died_unasked(c)))
 		tell(c);
 	o->notified = 0;
 }

@@ -156,11 +156,11 @@ struct reader *reader_of(const char *path)
 void wait_output(const char *path, const char *part)
 {
 	struct reader *r = reader_of(path);
-	uint64_t due = deadline_in(SOON);
+	uint64_t due = deadline_in(HANGS);
 
 	while (!r->data || !strstr(r->data, part))
 		if (!loop_until(due))
-			fail_at(HERE, "%s: no \"%s\" in \"%s\"", path, part,
+			fail_at(HERE, LATE "\"%s\" from %s in \"%s\"", part, path,
 				r->data ? r->data : "");
 }
 

@@ -5,9 +5,8 @@
  * can be seen from outside must be the same, but for what known.c lists with
  * its reason.
  *
- * A scenario is such a script. It runs once per side, each side in namespaces of
- * its own (tests/e2e/harness.h) and both at the same time, and writes down what
- * it sees: lines of a label (what was done) and a value (what came of it). Pids
+ * A scenario is such a script. It runs once per side, in namespaces of its own
+ * (tests/e2e/harness.h), several at the same time, and writes down what it sees: lines of a label (what was done) and a value (what came of it). Pids
  * and times are replaced by names in the order in which they are first seen, so
  * that what is compared is whether two of them are the same one.
  *
@@ -20,6 +19,8 @@
 #include "tests/e2e/harness.h"
 
 #define ROOTFS "/run/diff/rootfs"
+/* So long a step may take, on a busy machine; then whoever is slow has hung. */
+#define HANGS (5 * SOON)
 #define TMP "/run/diff/tmp" /* TMPDIR of the shims */
 #define SHIM_NAME "containerd-shim-runc-v2"
 #define OTHER_SHIM "/run/diff/other/" SHIM_NAME /* that of the other side */
@@ -43,6 +44,21 @@ struct known {
 };
 extern const struct known known[];
 extern const size_t n_known;
+
+/* ------------------------------------------------------------------ compare.c */
+
+#define SIDES 2
+extern const char *const sides[SIDES]; /* their names: stock's first */
+/* The label of the last line of a script; and if it waited in vain for something. */
+#define THE_END "end"
+#define HUNG "hung"
+
+enum verdict { SAME, DIFFERENT, STOCK_HUNG };
+/* One scenario. Prints what is wrong; *@why: what the stock shim did not do. */
+enum verdict compare(const char *name, const char *const transcripts[SIDES],
+		     const char **why);
+/* A difference that is no longer there must not stay in the list; prints those. */
+bool all_known_occurred(void);
 
 /* ------------------------------------------------------------------- record.c */
 
@@ -144,8 +160,8 @@ void say_events(size_t n);
  * of each container as containerd runs it after every task.
  */
 void finish(void);
-/* Waits for the end of the server; false: not in time. */
-bool server_gone(void);
+/* Waits for the end of the server. */
+void wait_server(void);
 /* The server is killed, as if it had crashed; then as finish(). */
 void crash(void);
 

@@ -47,6 +47,9 @@ const struct known known[] = {
 	RACE("*", "event oom", "e2e /tasks/oom {container_id=c?}", NONE,
 	     "v1: a cgroup's removal looks like one if stock is slow to see that it "
 	     "is gone"),
+	RACE("runtime-out-of-memory", "OOM event", "after the exit", "before the exit",
+	     "containerd takes an exit for one of want of memory only if it knows by then "
+	     "[8.4]"),
 	/* A container that was never started. */
 	KNOWN("*", "Delete c?", "OK {pid=P? exited_at=zero}",
 	      "OK {pid=P? exit_status=137 exited_at=T?}", "the true status and time [B]"),
@@ -200,6 +203,8 @@ const struct known known[] = {
 	      "the document goes to the runtime as it is"),
 	KNOWN("control-update", "Update c1 *", "*: unable to set memory limit *)|",
 	      "*: unable to set memory limit *)", "no newline at the end of a text"),
+	KNOWN("runtime-to-be-restored", "* c1*", "*: container does not exist|",
+	      "*: container does not exist", "no newline at the end of a text"),
 
 	/* How the runtime is run. */
 	KNOWN("runtime-argv", "runc kill", "*", NONE, "signals go by pidfd"),

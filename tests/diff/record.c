@@ -43,7 +43,7 @@ void record_begin(const char *scenario)
 
 void record_end(void)
 {
-	say("end", "of the script");
+	say(THE_END, "of the script");
 }
 
 const char *pid_name(int64_t pid)

@@ -151,10 +151,15 @@ static void to_be_restored(void)
 	do_pause("c1");
 	do_resume("c1");
 	do_checkpoint("c1");
+	do_update("c1", "{\"pids\":{\"limit\":100}}");
 	do_exec("c1", "e1", "exit 0", NULL);
 	do_resize("c1", NULL, 80, 25);
 	do_close_io("c1", NULL);
+	do_kill("c1", NULL, SIGTERM, false);
+	do_pids("c1");
 	do_stats("c1");
+	do_state("c1", NULL);
+	do_start("c1", NULL);
 	do_state("c1", NULL);
 	do_delete("c1", NULL);
 	do_state("c1", NULL);
@@ -176,7 +181,7 @@ static void out_of_memory(void)
 	do_start("c1", NULL);
 	do_wait("c1", NULL);
 	do_state("c1", NULL);
-	until(sink_count() >= 4);
+	until_within(HANGS, sink_count() >= 4);
 	say("OOM event", "%s the exit",
 	    !strcmp(event(2)->topic, "/tasks/oom") ? "before" : "after");
 	do_delete("c1", NULL);

@@ -98,6 +98,66 @@ static void in_paused(void)
 	finish();
 }
 
+/* What the freezer has of a container are its execs as well. */
+static void execs_in_paused(void)
+{
+	struct box b = { .id = "c1", .command = "exec sleep 1000" };
+
+	b.io = io_of("c1");
+	boot(&b);
+	do_create(&b);
+	do_start("c1", NULL);
+	told(ask_exec_json("c1", "e1", exec_args, NULL), "Exec c1/e1");
+	do_exec("c1", "e2", "exec sleep 1000", NULL);
+	do_start("c1", "e2");
+	do_exec("c1", "e3", "exit 3", NULL);
+	do_start("c1", "e3");
+	do_wait("c1", "e3");
+	do_pause("c1");
+	for (const char *const *e = (const char *const[]){ "e1", "e2", "e3", NULL }; *e;
+	     e++) {
+		do_state("c1", *e);
+		do_resize("c1", *e, 80, 25);
+		do_close_io("c1", *e);
+		do_kill("c1", *e, 0, false);
+	}
+	do_wait("c1", "e3");
+	do_start("c1", "e2");
+	do_start("c1", "e3");
+	do_delete("c1", "e1");
+	do_delete("c1", "e2");
+	do_delete("c1", "e3");
+	do_state("c1", NULL);
+	do_checkpoint("c1");
+	do_kill("c1", NULL, 0, false);
+	do_stats("c1");
+	do_resume("c1");
+	do_state("c1", "e2");
+	do_end("c1", "e2");
+	do_end("c1", NULL);
+	finish();
+}
+
+/* The runtime refuses, so that it is still one that was never started. */
+static void exec_started_in_paused(void)
+{
+	struct box b = { .id = "c1", .command = "exec sleep 1000" };
+
+	b.io = io_of("c1");
+	boot(&b);
+	do_create(&b);
+	do_start("c1", NULL);
+	told(ask_exec_json("c1", "e1", exec_args, NULL), "Exec c1/e1");
+	do_pause("c1");
+	do_start("c1", "e1");
+	do_state("c1", "e1");
+	do_resume("c1");
+	do_state("c1", "e1");
+	do_delete("c1", "e1");
+	do_end("c1", NULL);
+	finish();
+}
+
 static void in_stopped(void)
 {
 	struct box b = { .id = "c1", .command = "exit 5" };
@@ -215,8 +275,14 @@ static void exec_states(void)
 }
 
 const struct scenario states_scenarios[] = {
-	{ "states-created", in_created },	 { "states-running", in_running },
-	{ "states-paused", in_paused },		 { "states-stopped", in_stopped },
-	{ "states-unknown", unknown_container }, { "states-deleted", after_delete },
-	{ "states-exec", exec_states },		 { NULL, NULL },
+	{ "states-created", in_created },
+	{ "states-running", in_running },
+	{ "states-paused", in_paused },
+	{ "states-stopped", in_stopped },
+	{ "states-paused-execs", execs_in_paused },
+	{ "states-paused-start", exec_started_in_paused },
+	{ "states-unknown", unknown_container },
+	{ "states-deleted", after_delete },
+	{ "states-exec", exec_states },
+	{ NULL, NULL },
 };

@@ -181,7 +181,7 @@ static bool logged(const char *name)
 
 static void wait_logger(void)
 {
-	until(logged("logger-out") && logged("logger-err"));
+	until_within(HANGS, logged("logger-out") && logged("logger-err"));
 }
 
 static void say_logger(void)
@@ -336,7 +336,7 @@ static void terminal_and_logger(void)
 	do_create(&b);
 	do_start("c1", NULL);
 	do_wait("c1", NULL);
-	until(logged("logger-out"));
+	until_within(HANGS, logged("logger-out"));
 	do_delete("c1", NULL);
 	say_file(in_dir("logger-out"));
 	finish();
@@ -360,11 +360,11 @@ static void client_comes_back(void)
 	again = reader_open(b.io.out);
 	if (write(fd, "\n", 1) != 1)
 		fail_at(HERE, "write");
-	until(again->data && strstr(again->data, "two\n"));
+	until_within(HANGS, again->data && strstr(again->data, "two\n"));
 	if (write(fd, "\n", 1) != 1)
 		fail_at(HERE, "write");
 	do_wait("c1", NULL);
-	until(again->eof);
+	until_within(HANGS, again->eof);
 	say("what the second client got", "%s", again->data);
 	close(fd);
 	do_delete("c1", NULL);

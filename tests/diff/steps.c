@@ -29,13 +29,11 @@ void told(struct answer *a, const char *format, ...)
 		abort();
 	va_end(ap);
 	forget_later(label);
-	uint64_t due = deadline_in(5 * SOON);
+	uint64_t due = deadline_in(HANGS);
 
 	while (!a->done)
-		if (!loop_until(due)) {
-			say(label, "no answer");
-			return;
-		}
+		if (!loop_until(due))
+			fail_at(HERE, LATE "the answer to %s", label);
 	if (a->code != TTRPC_OK)
 		say(label, "%s: %s", ttrpc_code_name(a->code), a->text);
 	else if (!a->reply)
@@ -85,7 +83,7 @@ void join(const struct box *b)
 int runc(const char *arg, ...)
 {
 	const char *argv[16] = { "runc", "--root", text("%s/" NS, e2e.root), arg };
-	uint64_t due = deadline_in(SOON);
+	uint64_t due = deadline_in(HANGS);
 	int n = 4, status = 0;
 	va_list ap;
 	pid_t pid;
@@ -105,7 +103,7 @@ int runc(const char *arg, ...)
 	}
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		if (!loop_until(due))
-			fail_at(HERE, "runc %s does not end", arg);
+			fail_at(HERE, LATE "the end of runc %s", arg);
 	return WEXITSTATUS(status);
 }
 
@@ -334,10 +332,11 @@ static void say_event(size_t i)
 
 void say_events(size_t n)
 {
-	uint64_t due = deadline_in(SOON);
+	uint64_t due = deadline_in(HANGS);
 
-	while (sink_count() < events_said + n && loop_until(due))
-		;
+	while (sink_count() < events_said + n)
+		if (!loop_until(due))
+			fail_at(HERE, LATE "%zu events", events_said + n);
 	while (n-- && events_said < sink_count())
 		say_event(events_said++);
 }
@@ -368,15 +367,14 @@ static void say_delete(const char *id)
 		protobuf_c_message_free_unpacked(m, NULL);
 }
 
-bool server_gone(void)
+void wait_server(void)
 {
-	uint64_t due = deadline_in(SOON);
+	uint64_t due = deadline_in(HANGS);
 
 	/* We are its parent by now. A zombie may have threads that hold the socket. */
 	while (waitpid(e2e.server, NULL, WNOHANG) == 0)
 		if (!loop_until(due))
-			return false;
-	return true;
+			fail_at(HERE, LATE "the end of the server");
 }
 
 static void after_the_end(void)
@@ -397,7 +395,7 @@ void finish(void)
 	say_last_events();
 	do_shutdown();
 	say("socket after Shutdown", "%s", exists(e2e.path) ? "there" : "gone");
-	say("server after Shutdown", "%s", server_gone() ? "gone" : "there");
+	wait_server();
 	say_last_events();
 	after_the_end();
 }
@@ -406,6 +404,6 @@ void crash(void)
 {
 	say_last_events();
 	kill(e2e.server, SIGKILL);
-	server_gone();
+	wait_server();
 	after_the_end();
 }

@@ -83,12 +83,11 @@ static void sizes(void)
 /* The end of stdin hangs the terminal up. */
 static void stdin_end(void)
 {
-	struct box b = {
-		.id = "c1",
-		.terminal = true,
-		.command = "trap '' HUP; echo ready; while read x; do echo got $x; "
-			   "done; exit 4"
-	};
+	struct box b = { .id = "c1",
+			 .terminal = true,
+			 .command =
+				 "trap '' HUP; echo ready; while read x; do echo got $x; "
+				 "done; exit 4" };
 	int fd;
 
 	b.io = terminal("c1", true);

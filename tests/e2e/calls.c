@@ -62,7 +62,7 @@ struct answer *await_at(struct where w, struct answer *a)
 
 	while (!a->done)
 		if (!loop_until(due))
-			fail_at(w, "no answer");
+			fail_at(w, LATE "the answer");
 	return a;
 }
 

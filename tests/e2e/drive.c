@@ -107,7 +107,7 @@ static int wait_status(struct where w, pid_t pid, int ms)
 
 	while ((r = waitpid(pid, &status, WNOHANG)) == 0)
 		if (!loop_until(due))
-			fail_at(w, "process %d does not end", pid);
+			fail_at(w, LATE "the end of process %d", pid);
 	if (r < 0)
 		fail_at(w, "waitpid %d: %s", pid, strerror(errno));
 	return status;

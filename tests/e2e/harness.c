@@ -21,6 +21,7 @@
 #include "tests/e2e/internal.h"
 
 struct e2e e2e;
+void (*failing)(const char *why);
 
 static void *pool[65536];
 static size_t pool_len;
@@ -34,6 +35,8 @@ _Noreturn void fail_at(struct where w, const char *format, ...)
 	vsnprintf(line, sizeof(line), format, ap);
 	va_end(ap);
 	print_error("%s\n", line);
+	if (failing)
+		failing(line);
 	_fail(w.file, w.line);
 	abort(); /* _fail() does not return */
 }

@@ -94,17 +94,21 @@ struct where {
 	int line;
 };
 #define HERE ((struct where){ __FILE__, __LINE__ })
+/* How a failure begins that is a wait whose time was up. */
+#define LATE "not in time: "
 _Noreturn void fail_at(struct where w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Is told of each failure before the test ends by it; NULL: nobody. */
+extern void (*failing)(const char *why);
 
 /* Runs the loop until @condition, for SOON milliseconds at most. */
 #define until(condition) until_within(SOON, condition)
-#define until_within(ms, condition)                                           \
-	do {                                                                  \
-		uint64_t due_ = deadline_in(ms);                              \
-		while (!(condition))                                          \
-			if (!loop_until(due_))                                \
-				fail_at(HERE, "not in time: %s", #condition); \
+#define until_within(ms, condition)                                   \
+	do {                                                          \
+		uint64_t due_ = deadline_in(ms);                      \
+		while (!(condition))                                  \
+			if (!loop_until(due_))                        \
+				fail_at(HERE, LATE "%s", #condition); \
 	} while (0)
 uint64_t deadline_in(uint64_t ms);
 bool loop_until(uint64_t due);

@@ -202,7 +202,7 @@ const struct event *event_at(struct where w, size_t i)
 
 	while (sink.n <= i)
 		if (!loop_until(due))
-			fail_at(w, "event %zu does not come; the last: %s", i,
+			fail_at(w, LATE "event %zu; the last: %s", i,
 				sink.n ? sink.events[sink.n - 1]->line : "none");
 	return sink.events[i];
 }
