@@ -227,7 +227,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps headers
+.PHONY: churn check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -254,6 +254,9 @@ check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
 	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)
+churn: $(SHIM) $(FAKES) $(B)/tests/e2e/test-churn ## 2,000 containers, 20,000 execs, 10 min without containerd
+	@CHURN_CONTAINERS=2000 CHURN_EXECS=20000 CHURN_AWAY=600 TEST_TIMEOUT=7200 \
+		tests/run $(B)/tests/e2e/test-churn
 check-deps:       ## who may include and call what
 	@tests/run tests/check-deps
 headers: $(GEN_H) ## each header compiles alone

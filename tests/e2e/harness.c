@@ -49,6 +49,19 @@ void *forget_later(void *allocated)
 	return allocated;
 }
 
+size_t e2e_mark(void)
+{
+	return pool_len;
+}
+
+void e2e_forget(size_t mark)
+{
+	answers_free();
+	readers_free();
+	while (pool_len > mark)
+		free(pool[--pool_len]);
+}
+
 char *text(const char *format, ...)
 {
 	char *s = NULL;
@@ -334,6 +347,7 @@ static int in_namespaces(int (*run)(void))
 
 _Noreturn void e2e_main(int (*run)(void))
 {
+	const char *limit = getenv("TEST_TIMEOUT");
 	int status = 0;
 	pid_t pid;
 
@@ -344,7 +358,8 @@ _Noreturn void e2e_main(int (*run)(void))
 	pid = fork();
 	if (pid == 0)
 		_exit(in_namespaces(run));
-	alarm(600); /* ends us, and with us the child and all that it has started */
+	alarm(limit ? (unsigned)strtoul(limit, NULL, 10)
+		    : 600); /* ends us, and with us the child and all that it has started */
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		_exit(99);
 	/* Not by exit(3): a leak checker cannot work on our side of the pid namespace. */

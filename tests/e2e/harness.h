@@ -133,6 +133,12 @@ bool is_alive(pid_t pid);
 /* A line of /proc/PID/status, such as "State" or "voluntary_ctxt_switches". */
 char *proc_status(pid_t pid, const char *field);
 void *forget_later(void *allocated);
+/*
+ * For tests that would pile up too much until their end: frees the answers, the
+ * readers and what came into the pool since the mark.
+ */
+size_t e2e_mark(void);
+void e2e_forget(size_t mark);
 
 /* ----------------------------------------------------------------- fake-runc */
 
@@ -300,6 +306,8 @@ enum sink_mode { SINK_TAKE, SINK_SILENT, SINK_REFUSE };
 void sink_open(void); /* done by setup */
 void sink_close(void); /* as if containerd were gone: the socket is unlinked */
 void sink_set(enum sink_mode mode);
+/* From now on events are only written to @fd, a line each, before they are acknowledged. */
+void sink_record(int fd);
 size_t sink_count(void);
 /* Event number @i; waits for it. */
 #define event(i) event_at(HERE, i)

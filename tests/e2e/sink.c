@@ -23,6 +23,8 @@ static struct {
 	struct list parked;
 	struct event *events[MAX_EVENTS];
 	size_t n, expected;
+	int record; /* descriptor, if is_recorded */
+	bool is_recorded;
 } sink;
 
 static const struct {
@@ -69,6 +71,24 @@ static void render(struct event *e)
 			 ((const Events__TaskOOM *)m)->container_id);
 }
 
+static void event_free(struct event *e)
+{
+	if (e->message)
+		protobuf_c_message_free_unpacked(
+			(ProtobufCMessage *)(uintptr_t)e->message, NULL);
+	free(e);
+}
+
+static void record(struct event *e)
+{
+	char line[sizeof(e->line) + 1];
+	int n = snprintf(line, sizeof(line), "%s\n", e->line);
+
+	if (write(sink.record, line, (size_t)n) != n)
+		abort();
+	event_free(e);
+}
+
 static void take(struct ttrpc_call *call, const ProtobufCMessage *request)
 {
 	const Types__Envelope *v =
@@ -93,7 +113,10 @@ static void take(struct ttrpc_call *call, const ProtobufCMessage *request)
 							       v->event->value.len,
 							       v->event->value.data);
 	render(e);
-	sink.events[sink.n++] = e;
+	if (sink.is_recorded)
+		record(e);
+	else
+		sink.events[sink.n++] = e;
 	ttrpc_call_reply(call, &empty.base);
 }
 
@@ -166,6 +189,12 @@ void sink_set(enum sink_mode mode)
 	unpark(false);
 }
 
+void sink_record(int fd)
+{
+	sink.record = fd;
+	sink.is_recorded = true;
+}
+
 void sink_close(void)
 {
 	if (!sink.open)
@@ -178,14 +207,8 @@ void sink_close(void)
 
 void sink_free(void)
 {
-	while (sink.n) {
-		struct event *e = sink.events[--sink.n];
-
-		if (e->message)
-			protobuf_c_message_free_unpacked(
-				(ProtobufCMessage *)(uintptr_t)e->message, NULL);
-		free(e);
-	}
+	while (sink.n)
+		event_free(sink.events[--sink.n]);
 	memset(&sink, 0, sizeof(sink));
 }
 
