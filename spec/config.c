@@ -130,6 +130,7 @@ static int read_spec(const char *path, const char *name, const char *json, size_
 		.n_rules = sizeof(rules) / sizeof(rules[0]),
 		.data = &r,
 		.error = e,
+		.first_only = true, /* as runc and containerd read it */
 	};
 	int result;
 

@@ -25,8 +25,6 @@
 /* More blocks than yajl ever has: 7, and the text of an error. */
 #define YAJL_BLOCKS 12
 
-#define TOKEN_TOO_LONG "a string of more than 1 MiB"
-
 struct json {
 	const struct json_doc *doc;
 	int result; /* 0, or how it failed */
@@ -45,9 +43,13 @@ struct json {
 	bool in_token;
 	char first; /* byte of that token */
 
+	bool done; /* first_only, and the first value is complete */
+
 	size_t base; /* offset of text[0] in the document */
 	size_t held; /* bytes in text that have to wait for those behind them */
-	char text[JSON_CHUNK];
+	char *text; /* chunk, or something larger on the heap */
+	size_t size;
+	char chunk[JSON_CHUNK];
 };
 
 __attribute__((weak)) void *json_realloc(void *old, size_t size)
@@ -66,6 +68,10 @@ int json_error(struct spec_error *e, int code, const char *name, const char *rea
 		else
 			snprintf(e->text, sizeof(e->text), "%s: %m", name);
 		utf8_clean(e->text, strlen(e->text), true);
+		e->line = e->column = 0;
+		e->reason = strlen(name) + 2;
+		if (e->reason > strlen(e->text))
+			e->reason = 0;
 	}
 	return -code;
 }
@@ -76,7 +82,12 @@ static int fail_at(struct json *j, size_t line, size_t column, int code,
 	char place[160];
 
 	snprintf(place, sizeof(place), "%.100s:%zu:%zu", j->doc->name, line, column);
-	return json_error(j->doc->error, code, place, reason);
+	json_error(j->doc->error, code, place, reason);
+	if (j->doc->error) {
+		j->doc->error->line = line;
+		j->doc->error->column = column;
+	}
+	return -code;
 }
 
 /* The same at a byte of the current line. */
@@ -98,6 +109,13 @@ int json_fail(struct json *j, const struct json_event *e, int code, const char *
 	vsnprintf(reason + n, sizeof(reason) - (size_t)n, format, ap);
 	va_end(ap);
 	return fail_at(j, e->line, e->column, code, reason);
+}
+
+int json_mismatch(struct json *j, const struct json_event *e, const char *text)
+{
+	if (j->doc->mismatch)
+		return j->doc->mismatch(j, e, text);
+	return json_fail(j, e, EINVAL, "%s", text);
 }
 
 /* ------------------------------------------------------ yajl's memory */
@@ -195,8 +213,6 @@ static int take(struct json *j, struct json_event *e)
 	e->column = j->scan - j->line_start + 1;
 	if (is_false_space(j->first))
 		return fail_here(j, j->scan, EINVAL, "invalid character");
-	if (e->end - e->offset > JSON_MAX_TOKEN)
-		return fail_here(j, j->scan, EFBIG, TOKEN_TOO_LONG);
 	j->scan = e->end;
 	j->in_token = false;
 	r = walk_step(&j->walk, j, e);
@@ -212,6 +228,7 @@ static int step(struct json *j, struct json_event e)
 		j->separator = '\0';
 	else
 		j->separator = ',';
+	j->done = j->doc->first_only && j->walk.depth == 0;
 	return j->result == 0;
 }
 
@@ -310,6 +327,8 @@ static int read_text(struct json *j, size_t len)
 		j->yajl = yajl_alloc(&callbacks, &memory, j);
 		yajl_config(j->yajl, yajl_dont_validate_strings, 1);
 		yajl_config(j->yajl, yajl_allow_multiple_values, (int)j->doc->many);
+		yajl_config(j->yajl, yajl_allow_trailing_garbage,
+			    (int)j->doc->first_only);
 	}
 	status = len ? yajl_parse(j->yajl, (unsigned char *)j->text, len)
 		     : yajl_complete_parse(j->yajl);
@@ -318,11 +337,21 @@ static int read_text(struct json *j, size_t len)
 	if (status != yajl_status_ok)
 		return fail_syntax(j, len);
 	scan_gap(j, j->base + len);
-	if (len == 0 && j->in_token)
+	if (len == 0 && j->in_token && !j->done)
 		return fail_here(j, j->scan, EINVAL, "invalid character");
-	if (j->in_token && j->base + len - j->scan > JSON_MAX_TOKEN)
-		return fail_here(j, j->scan, EFBIG, TOKEN_TOO_LONG);
 	return 0;
+}
+
+/*
+ * Whether the @len bytes in text are too few to be worth it: yajl reads a token
+ * again from its start with every piece, so that the pieces of a long one have to
+ * grow with it.
+ */
+static bool is_to_wait(const struct json *j, size_t len)
+{
+	size_t read = j->in_token && !j->done ? j->base - j->scan : 0;
+
+	return read >= JSON_CHUNK && len < read;
 }
 
 /* Reads on, @n more bytes having been put behind those held in text. */
@@ -333,8 +362,14 @@ static int push(struct json *j, size_t n)
 	if (j->base + len > SPEC_MAX_SIZE)
 		j->result = json_error(j->doc->error, EFBIG, j->doc->name,
 				       "larger than 10 MiB");
+	if (is_to_wait(j, len)) {
+		j->held = len;
+		return j->result;
+	}
 	ready = escape_mend(j->text, len);
-	if (!j->result && ready)
+	if (j->done)
+		scan_gap(j, j->base + ready);
+	else if (!j->result && ready)
 		j->result = read_text(j, ready);
 	if (!j->result) {
 		j->base += ready;
@@ -344,10 +379,28 @@ static int push(struct json *j, size_t n)
 	return j->result;
 }
 
+/* Makes text larger if it is full. */
+static int make_room(struct json *j)
+{
+	bool is_chunk = j->text == j->chunk;
+	char *text;
+
+	if (j->held < j->size)
+		return 0;
+	text = json_realloc(is_chunk ? NULL : j->text, 2 * j->size);
+	if (!text)
+		return j->result = json_error(j->doc->error, ENOMEM, j->doc->name, NULL);
+	if (is_chunk)
+		memcpy(text, j->chunk, j->held);
+	j->text = text;
+	j->size *= 2;
+	return 0;
+}
+
 int json_feed(struct json *j, const char *bytes, size_t len)
 {
-	while (len > 0 && !j->result) {
-		size_t n = JSON_CHUNK - j->held;
+	while (len > 0 && !j->result && !make_room(j)) {
+		size_t n = j->size - j->held;
 
 		if (n > len)
 			n = len;
@@ -361,10 +414,12 @@ int json_feed(struct json *j, const char *bytes, size_t len)
 
 int json_finish(struct json *j)
 {
-	/* What is still held is the beginning of an escape: a syntax error. */
-	if (!j->result && j->held)
+	/* Whatever it waited for, the beginning of an escape at its end is an error. */
+	if (!j->result && j->held && !j->done) {
+		escape_mend(j->text, j->held);
 		j->result = read_text(j, j->held);
-	if (!j->result) {
+	}
+	if (!j->result && !j->done) {
 		j->base += j->held;
 		j->held = 0;
 		j->result = read_text(j, 0);
@@ -377,9 +432,21 @@ bool json_is_idle(const struct json *j)
 	return !j->result && !j->held && !j->in_token && j->walk.depth == 0;
 }
 
+bool json_rest(const struct json *j, size_t *line, size_t *column)
+{
+	*line = j->line;
+	*column = j->scan - j->line_start + 1;
+	return j->done && j->in_token;
+}
+
 void *json_data(const struct json *j)
 {
 	return j->doc->data;
+}
+
+const char *json_path(const struct json *j)
+{
+	return j->walk.path;
 }
 
 bool json_key_is(const struct json *j, const char *key)
@@ -401,7 +468,7 @@ void json_reset(struct json *j)
 	j->scan = j->line_start = j->base = j->held = 0;
 	j->line = 1;
 	j->separator = '\0';
-	j->in_token = false;
+	j->in_token = j->done = false;
 }
 
 struct json *json_new(const struct json_doc *doc)
@@ -412,7 +479,9 @@ struct json *json_new(const struct json_doc *doc)
 		json_error(doc->error, ENOMEM, doc->name, NULL);
 		return NULL;
 	}
-	memset(j, 0, offsetof(struct json, text));
+	memset(j, 0, offsetof(struct json, chunk));
+	j->text = j->chunk;
+	j->size = sizeof(j->chunk);
 	j->doc = doc;
 	j->walk.rules = doc->rules;
 	j->walk.n_rules = doc->n_rules;
@@ -422,8 +491,11 @@ struct json *json_new(const struct json_doc *doc)
 
 void json_free(struct json *j)
 {
-	if (j)
-		drop_yajl(j);
+	if (!j)
+		return;
+	drop_yajl(j);
+	if (j->text != j->chunk)
+		free(j->text);
 	free(j);
 }
 
@@ -449,7 +521,10 @@ static int parse_fd(const struct json_doc *doc, int fd, const char *path)
 	if (!j)
 		return -ENOMEM;
 	do {
-		n = read(fd, j->text + j->held, JSON_CHUNK - j->held);
+		r = make_room(j);
+		if (r)
+			break;
+		n = read(fd, j->text + j->held, j->size - j->held);
 		if (n > 0)
 			r = push(j, (size_t)n);
 		else if (n < 0 && errno != EINTR)

@@ -3,18 +3,20 @@
  * A push parser for JSON. Bytes come in chunks of any size; what a document
  * holds at the paths of a rule table is handed to the table's functions, each
  * with its place in the text; the rest costs nothing but the reading. Memory is
- * one chunk, a byte per level of nesting, and the token that straddles two chunks.
+ * one chunk, a byte per level of nesting, and the token that straddles two chunks;
+ * time is linear, however long that token is and however small the pieces are.
  *
  * What it accepts is what Go's encoding/json accepts, so that a document has
  * here the meaning that it has for runc: strings need not be UTF-8, an escaped
  * surrogate without its partner is U+FFFD, keys match in any case, and of
- * duplicates the last one counts.
+ * duplicates the last one counts. What follows the document is an error, unless
+ * the reader takes the first value as a json.Decoder does (json_doc.first_only).
  *
  * Functions that can fail return a negative errno after writing one line into
  * the document's struct spec_error: "NAME:LINE:COL: PATH: reason", where line
  * and column count from 1, in bytes, and PATH is as "linux.namespaces[2].type".
  *   EINVAL  not JSON, or not what the rules ask for
- *   EFBIG   over SPEC_MAX_SIZE, SPEC_MAX_DEPTH or JSON_MAX_TOKEN
+ *   EFBIG   over SPEC_MAX_SIZE or SPEC_MAX_DEPTH
  *   ENOMEM
  */
 #pragma once
@@ -25,10 +27,8 @@
 
 #include "spec/spec.h"
 
-/* How much is read, and given to yajl, at once. */
+/* How much is read, and given to yajl, at once; more only inside of a longer token. */
 #define JSON_CHUNK (16u << 10)
-/* Bytes of one string: yajl reads a token again from its start with every chunk. */
-#define JSON_MAX_TOKEN (1u << 20)
 /* Names in the longest path of a rule. */
 #define JSON_MAX_LEVELS 16
 
@@ -59,8 +59,8 @@ struct json_event {
 	/* The token: bytes offset to end-1, counted from 0; its first line and column. */
 	size_t offset, end;
 	size_t line, column;
-	/* JSON_KEY: some rule is about this key, or about what is below it. */
-	bool known;
+	/* JSON_KEY: the first rule about this key, or about what is below it, or NULL. */
+	const struct json_rule *member;
 	/* The rule whose function is called. */
 	const struct json_rule *rule;
 };
@@ -92,6 +92,12 @@ struct json_doc {
 	bool many; /* any number of documents, one after another */
 	/* Each event, whatever the rules (there may be none), after their functions; may be NULL. */
 	int (*every)(struct json *j, const struct json_event *e);
+	bool first_only; /* only the first value is read; see json_rest() */
+	/*
+	 * May be NULL. Called instead of failing for a value of a kind that is not
+	 * wanted, with the text that would be the error's; 0: go on, passing it over.
+	 */
+	int (*mismatch)(struct json *j, const struct json_event *e, const char *text);
 };
 
 /* @doc and what it points to must outlive the parser. NULL: ENOMEM, with its text. */
@@ -110,9 +116,17 @@ void json_reset(struct json *j);
 int json_parse(const struct json_doc *doc, const char *json, size_t len);
 int json_parse_file(const struct json_doc *doc, const char *path);
 
+/*
+ * With first_only, after the end of the first value: whether anything but white
+ * space came behind it, and where.
+ */
+bool json_rest(const struct json *j, size_t *line, size_t *column);
+
 /* For the rules' functions. */
 
 void *json_data(const struct json *j);
+/* Where we are, "linux.namespaces[2].type"; cut if it is long. */
+const char *json_path(const struct json *j);
 /* The key that brought here: the whole key, also where "*" matched. */
 bool json_key_is(const struct json *j, const char *key);
 /* Fails at the place of @e; returns -@code. */

@@ -27,6 +27,8 @@
 /* One line, "config.json:LINE:COL: reason" for what is wrong inside a document. */
 struct spec_error {
 	char text[512];
+	/* The same in pieces: 0 if it is about no place; where in text the reason begins. */
+	size_t line, column, reason;
 };
 
 /* What the shim keeps of config.json. Strings are owned, NULL where absent. */

@@ -126,7 +126,8 @@ static int call_rule(struct walk *w, const struct walk_node *n, struct json *j,
 	return e->rule && (e->rule->want & e->kind) ? e->rule->fn(j, e) : 0;
 }
 
-static int check_kind(struct walk *w, const struct walk_node *n, struct json *j,
+/* Sets @n to none if the value is not of a kind that its rules want. */
+static int check_kind(struct walk *w, struct walk_node *n, struct json *j,
 		      const struct json_event *e)
 {
 	static const char *const names[] = {
@@ -136,7 +137,7 @@ static int check_kind(struct walk *w, const struct walk_node *n, struct json *j,
 	unsigned want = own ? own->want & JSON_ANY : 0;
 	unsigned child = n->lo + (own ? 1 : 0);
 	const char *found = NULL;
-	char list[100] = "";
+	char list[100] = "", text[160];
 	size_t len = 0;
 
 	if (child < n->hi)
@@ -151,7 +152,9 @@ static int check_kind(struct walk *w, const struct walk_node *n, struct json *j,
 						len ? " or " : "", names[i]);
 	}
 	assert(len && found);
-	return json_fail(j, e, EINVAL, "%s is needed, found %s", list, found);
+	snprintf(text, sizeof(text), "%s is needed, found %s", list, found);
+	*n = (struct walk_node){ 0 };
+	return json_mismatch(j, e, text);
 }
 
 /* The frame of the innermost open object or array, NULL if no rule is about it. */
@@ -192,11 +195,11 @@ static int on_value(struct walk *w, struct json *j, struct json_event *e)
 		return json_fail(j, e, EFBIG, "nested deeper than %d", SPEC_MAX_DEPTH);
 	if (n.hi) {
 		r = check_kind(w, &n, j, e);
-		if (!r)
+		if (!r && n.hi)
 			r = call_rule(w, &n, j, e);
 		if (r)
 			return r;
-		if (opens) {
+		if (opens && n.hi) {
 			assert(w->n_frames < JSON_MAX_LEVELS);
 			w->frames[w->n_frames++] = (struct walk_frame){
 				.node = n,
@@ -215,7 +218,7 @@ static int on_key(struct walk *w, struct json *j, struct json_event *e)
 	if (!top)
 		return 0;
 	w->member = below(w, &top->node, e->text, e->len);
-	e->known = w->member.hi;
+	e->member = w->member.hi ? &w->rules[w->member.lo] : NULL;
 	set_path(w, &w->member, e->text, e->len);
 	return call_rule(w, &top->node, j, e);
 }

@@ -34,5 +34,7 @@ struct walk {
 	size_t key_at, key_len; /* the last name in it */
 };
 
+/* json.c: fails with @text, or tells the document's reader, who may go on. */
+int json_mismatch(struct json *j, const struct json_event *e, const char *text);
 /* One event: calls the rule that is about it, and returns what that returned. */
 int walk_step(struct walk *w, struct json *j, struct json_event *e);

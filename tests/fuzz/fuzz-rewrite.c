@@ -43,7 +43,9 @@ static void check(const char *json, size_t len, bool terminal)
 {
 	struct seen seen = { .value = !terminal };
 	struct spec_error e;
-	struct json_doc doc = { "out", rules, 2, &seen, &e, false, NULL };
+	struct json_doc doc = {
+		.name = "out", .rules = rules, .n_rules = 2, .data = &seen, .error = &e
+	};
 	char *again;
 	size_t again_len;
 
@@ -58,7 +60,7 @@ static void check(const char *json, size_t len, bool terminal)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	for (int terminal = 0; terminal < 2; terminal++) {
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		char *out;
 		size_t len;
 		int r = spec_process_set_terminal((const char *)data, size, terminal,

@@ -57,8 +57,11 @@ static const struct json_rule rules[] = {
 static int run(const char *json, size_t len, size_t step, struct sum *sum,
 	       struct spec_error *e)
 {
-	struct json_doc doc = { "doc", rules, sizeof(rules) / sizeof(rules[0]), sum, e,
-				false, NULL };
+	struct json_doc doc = { .name = "doc",
+				.rules = rules,
+				.n_rules = sizeof(rules) / sizeof(rules[0]),
+				.data = sum,
+				.error = e };
 	struct json *j = json_new(&doc);
 	int r;
 
@@ -74,12 +77,12 @@ static void check_pieces(const char *json, size_t len)
 {
 	static const size_t steps[] = { 1, 7, 64 };
 	struct sum whole = { 0 };
-	struct spec_error error = { "" };
+	struct spec_error error = { .text = "" };
 	int result = run(json, len, len + 1, &whole, &error);
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		struct sum sum = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		assert(run(json, len, steps[i], &sum, &e) == result);
 		assert(sum.hash == whole.hash);
@@ -91,7 +94,7 @@ static void check_readers(const char *json, size_t len)
 {
 	struct spec spec = SPEC_INIT;
 	struct spec_state state = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int *pids = NULL, r;
 	size_t n = 0;
 

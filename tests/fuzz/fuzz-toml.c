@@ -68,7 +68,7 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 
 static int run(const char *toml, size_t len, size_t limit, size_t *n)
 {
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	struct seen s = { .at = toml, .end = toml + len, .limit = limit };
 	struct toml_doc doc = { "fuzz", on_table, on_pair, &s, &e };
 	int r = toml_parse(&doc, toml, len);
@@ -92,7 +92,7 @@ static void on_warning(void *data, const char *text)
 static int read_options(const char *toml, size_t len)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	unsigned n_warnings = 0;
 	int r = spec_options_parse_toml("fuzz", toml, len, &o, on_warning, &n_warnings,
 					&e);

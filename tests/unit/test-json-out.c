@@ -86,7 +86,9 @@ static void test_write_and_read(void **state)
 {
 	char text[1100];
 	char *s, *again = NULL;
-	struct json_doc doc = { "doc", rules, 1, &again, NULL, false, NULL };
+	struct json_doc doc = {
+		.name = "doc", .rules = rules, .n_rules = 1, .data = &again, .error = NULL
+	};
 	struct json_out o = JSON_OUT_INIT;
 	size_t len;
 

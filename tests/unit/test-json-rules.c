@@ -12,7 +12,7 @@ static int on_rule(struct json *j, const struct json_event *e)
 	note(r, line,
 	     (size_t)snprintf(line, sizeof(line), "%s %s%s,", e->rule->path,
 			      kind_name(e->kind),
-			      e->kind == JSON_KEY && !e->known ? "?" : ""));
+			      e->kind == JSON_KEY && !e->member ? "?" : ""));
 	return 0;
 }
 
@@ -34,8 +34,12 @@ static const struct json_rule some_rules[] = {
 static void expect_rules(const char *json, const char *calls)
 {
 	struct record r = { 0 };
-	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", some_rules, N(some_rules), &r, &e, false, NULL };
+	struct spec_error e = { .text = "" };
+	struct json_doc doc = { .name = "doc",
+				.rules = some_rules,
+				.n_rules = N(some_rules),
+				.data = &r,
+				.error = &e };
 	int result = json_parse(&doc, json, strlen(json));
 
 	note(&r, "", 1);
@@ -134,8 +138,10 @@ static void test_key_is(void **state)
 	static const char json[] =
 		"{\"a.b\":\"\",\"a\":\"\",\"a.bc\":\"\",\"a.\\u0062\":\"abcd\"}";
 	struct record r = { 0 };
-	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", rules, 1, &r, &e, false, NULL };
+	struct spec_error e = { .text = "" };
+	struct json_doc doc = {
+		.name = "doc", .rules = rules, .n_rules = 1, .data = &r, .error = &e
+	};
 
 	(void)state;
 	assert_int_equal(json_parse(&doc, json, strlen(json)), -ERANGE);
@@ -162,8 +168,12 @@ static void test_end_path(void **state)
 	static const char json[] = "{\"a\":[{},{\"b\":{\"c\":1}}],\"d\":{\"e\":1,"
 				   "\"f\":[]}}";
 	struct record r = { 0 };
-	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", rules, N(rules), &r, &e, false, NULL };
+	struct spec_error e = { .text = "" };
+	struct json_doc doc = { .name = "doc",
+				.rules = rules,
+				.n_rules = N(rules),
+				.data = &r,
+				.error = &e };
 
 	(void)state;
 	assert_int_equal(json_parse(&doc, json, strlen(json)), -EPERM);
@@ -196,7 +206,11 @@ static const struct json_rule value_rules[] = {
 
 static int parse_values(const char *json, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
+	struct json_doc doc = { .name = "doc",
+				.rules = value_rules,
+				.n_rules = N(value_rules),
+				.data = v,
+				.error = e };
 
 	return json_parse(&doc, json, strlen(json));
 }
@@ -204,7 +218,7 @@ static int parse_values(const char *json, struct values *v, struct spec_error *e
 static void test_values(void **state)
 {
 	struct values v = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 
 	(void)state;
 	assert_int_equal(parse_values("{\"s\":\"a\",\"b\":true,\"u\":4294967295,"
@@ -245,7 +259,7 @@ static void test_value_errors(void **state)
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
 		struct values v = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		assert_int_equal(parse_values(cases[i].json, &v, &e), -EINVAL);
 		assert_string_equal(e.text, cases[i].text);
@@ -275,7 +289,11 @@ static void test_surrogates(void **state)
 	(void)state;
 	for (size_t step = 1; step < 20; step++) {
 		struct record r = { 0 };
-		struct json_doc doc = { "doc", rules, 1, &r, NULL, false, NULL };
+		struct json_doc doc = { .name = "doc",
+					.rules = rules,
+					.n_rules = 1,
+					.data = &r,
+					.error = NULL };
 		struct json *j = json_new(&doc);
 
 		for (size_t at = 0; at < strlen(json); at += step)
@@ -293,7 +311,11 @@ static void test_surrogates(void **state)
 
 static int parse_bytewise(const char *json, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
+	struct json_doc doc = { .name = "doc",
+				.rules = value_rules,
+				.n_rules = N(value_rules),
+				.data = v,
+				.error = e };
 	struct json *j = json_new(&doc);
 	int r;
 
@@ -321,7 +343,7 @@ static void test_no_memory(void **state)
 	each_alloc_failing(n)
 	{
 		struct values v = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		r = parse_bytewise(json, &v, &e);
 		if (r) {
@@ -344,7 +366,7 @@ static void test_no_memory_for_error(void **state)
 	each_alloc_failing(n)
 	{
 		struct values v = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		int r = parse_bytewise("{\"s\":\"\\n\" x", &v, &e);
 
 		if (r != -ENOMEM)
@@ -358,7 +380,11 @@ static void test_no_memory_for_error(void **state)
 
 static int parse_path(const char *path, struct values *v, struct spec_error *e)
 {
-	struct json_doc doc = { "doc", value_rules, N(value_rules), v, e, false, NULL };
+	struct json_doc doc = { .name = "doc",
+				.rules = value_rules,
+				.n_rules = N(value_rules),
+				.data = v,
+				.error = e };
 
 	return json_parse_file(&doc, path);
 }
@@ -366,7 +392,7 @@ static int parse_path(const char *path, struct values *v, struct spec_error *e)
 static void test_file(void **state)
 {
 	struct values v = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int fds = count_fds();
 	size_t len = 3 * JSON_CHUNK + 100;
 	char *s = malloc(len + 1);
@@ -397,7 +423,7 @@ static void test_file(void **state)
 static void expect_no_file(const char *path, int result, const char *reason)
 {
 	struct values v = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int fds = count_fds();
 	char text[300];
 

@@ -45,7 +45,7 @@ struct outcome {
 /* Parses @json in pieces of @step bytes. */
 static struct outcome run(const char *json, size_t len, size_t step)
 {
-	struct outcome o = { .error = { "" } };
+	struct outcome o = { .error = { .text = "" } };
 	bool is_array = len && memchr("[", json[strspn(json, " \n\t\r")], 1);
 	struct json_doc doc = {
 		.name = "doc",
@@ -218,10 +218,12 @@ static void test_cuts(void **state)
 	assert_int_equal(whole.result, 0);
 	for (size_t cut = 1; cut < t.len; cut++) {
 		struct record record = { 0 };
-		struct spec_error e = { "" };
-		struct json_doc doc = {
-			"doc", any_rules, N(any_rules), &record, &e, false, NULL
-		};
+		struct spec_error e = { .text = "" };
+		struct json_doc doc = { .name = "doc",
+					.rules = any_rules,
+					.n_rules = N(any_rules),
+					.data = &record,
+					.error = &e };
 		struct json *j = json_new(&doc);
 
 		json_feed(j, t.s, cut);
@@ -310,8 +312,12 @@ static void test_error_places(void **state)
 /* A failure stays, whatever comes next. */
 static void test_error_stays(void **state)
 {
-	struct spec_error e = { "" };
-	struct json_doc doc = { "doc", any_rules, N(any_rules), NULL, &e, false, NULL };
+	struct spec_error e = { .text = "" };
+	struct json_doc doc = { .name = "doc",
+				.rules = any_rules,
+				.n_rules = N(any_rules),
+				.data = NULL,
+				.error = &e };
 	struct record record = { 0 };
 	struct json *j;
 
@@ -334,7 +340,12 @@ static void test_error_stays(void **state)
 static void test_many(void **state)
 {
 	struct record record = { 0 };
-	struct json_doc doc = { "doc", any_rules, N(any_rules), &record, NULL, true, NULL };
+	struct json_doc doc = { .name = "doc",
+				.rules = any_rules,
+				.n_rules = N(any_rules),
+				.data = &record,
+				.error = NULL,
+				.many = true };
 	struct json *j = json_new(&doc);
 
 	(void)state;
@@ -395,27 +406,76 @@ static void test_size(void **state)
 	free(s);
 }
 
-static void test_token_size(void **state)
+/*
+ * One string that fills the document. Were it read anew with each piece, the small
+ * ones would take hours.
+ */
+static void test_long_token(void **state)
 {
-	static const char *const text = "doc:2:1: a string of more than 1 MiB";
-	size_t len = JSON_MAX_TOKEN + 1;
+	static const size_t steps[] = { 100, JSON_CHUNK - 1, JSON_CHUNK, SPEC_MAX_SIZE };
+	size_t len = SPEC_MAX_SIZE;
 	char *s = malloc(len + 1);
 
 	(void)state;
 	assert_non_null(s);
 	memset(s, 'x', len + 1);
-	s[0] = '\n';
-	s[1] = s[len - 1] = '"';
-	struct outcome o = run(s, len, 1 << 14);
-	assert_int_equal(o.result, 0);
-	free(o.record.text);
+	s[0] = s[len - 1] = '"';
+	for (size_t i = 0; i < N(steps); i++) {
+		struct outcome o = run(s, len, steps[i]);
+
+		assert_int_equal(o.result, 0);
+		free(o.record.text);
+	}
+	/* An escape that straddles the pieces, and half a surrogate pair. */
+	for (size_t at = JSON_CHUNK * 4 - 6; at < JSON_CHUNK * 4 + 2; at++) {
+		memcpy(s + at, "\\ud800", 6);
+		struct outcome o = run(s, len, JSON_CHUNK);
+		assert_int_equal(o.result, 0);
+		assert_non_null(strstr(o.record.text, "\xef\xbf\xbd"));
+		free(o.record.text);
+		memset(s + at, 'x', 6);
+	}
 	s[len - 1] = 'x';
-	s[len] = '"';
-	expect_error(s, len + 1, -EFBIG, text);
-	/* Also where its end is never seen. */
-	s[len] = 'x';
-	expect_error(s, len + 1, -EFBIG, text);
+	expect_error(s, len, -EINVAL, "doc:1:1: premature EOF");
+	expect_error(s, len + 1, -EFBIG, "doc: larger than 10 MiB");
 	free(s);
+}
+
+/* Text behind the first value: looked at for its place only. */
+static void test_first_only(void **state)
+{
+	static const struct {
+		const char *json, *rest;
+	} cases[] = {
+		{ "{}", "" },	     { "{}\n \t\n", "" },
+		{ "{} x", "1:4" },   { "{}\n\n  {\"a\"", "3:3" },
+		{ "12 13", "1:4" },  { "{},", "1:3" },
+		{ "{}\v", "1:3" },   { "\"a\"\"b\"", "1:4" },
+		{ "[1]\n]", "2:1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		for (size_t step = 1; step < 10; step++) {
+			struct spec_error e;
+			struct json_doc doc = { .name = "doc",
+						.error = &e,
+						.first_only = true };
+			struct json *j = json_new(&doc);
+			const char *json = cases[i].json;
+			char place[64] = "";
+			size_t line, column;
+
+			for (size_t at = 0, len = strlen(json); at < len; at += step)
+				json_feed(j, json + at,
+					  len - at < step ? len - at : step);
+			assert_int_equal(json_finish(j), 0);
+			if (json_rest(j, &line, &column))
+				snprintf(place, sizeof(place), "%zu:%zu", line, column);
+			assert_string_equal(place, cases[i].rest);
+			json_free(j);
+		}
+	}
 }
 
 int main(void)
@@ -425,7 +485,7 @@ int main(void)
 		cmocka_unit_test(test_cuts),	    cmocka_unit_test(test_error_places),
 		cmocka_unit_test(test_error_stays), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_depth),	    cmocka_unit_test(test_size),
-		cmocka_unit_test(test_token_size),
+		cmocka_unit_test(test_long_token),  cmocka_unit_test(test_first_only),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

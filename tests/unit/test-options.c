@@ -10,7 +10,7 @@ static int load(const char *json, struct spec_options *o, struct spec_error *e)
 static void test_load(void **state)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int fds = count_fds();
 
 	(void)state;
@@ -47,7 +47,7 @@ static void test_load(void **state)
 static void test_load_stock(void **state)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 
 	(void)state;
 	assert_int_equal(
@@ -81,7 +81,7 @@ static void test_load_little(void **state)
 	(void)state;
 	for (size_t i = 0; i < N(texts); i++) {
 		struct spec_options o = SPEC_OPTIONS_INIT;
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		assert_int_equal(load(texts[i], &o, &e), 0);
 		assert_null(o.root);
@@ -113,7 +113,7 @@ static void test_wrong(void **state)
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
 		struct spec_options o = SPEC_OPTIONS_INIT;
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		assert_int_equal(load(cases[i].json, &o, &e), -EINVAL);
 		assert_string_equal(e.text, cases[i].text);
@@ -125,7 +125,7 @@ static void test_wrong(void **state)
 static void test_missing(void **state)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	char text[300];
 
 	(void)state;
@@ -180,7 +180,7 @@ static void test_write_and_load(void **state)
 		.task_api_address = text_a,
 		.task_api_version = 3,
 	}, p = SPEC_OPTIONS_INIT;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	size_t len, len2;
 	char *s = spec_options_write(&o, &len), *s2;
 
@@ -217,7 +217,7 @@ static void test_no_memory(void **state)
 	each_alloc_failing(n)
 	{
 		struct spec_options p = SPEC_OPTIONS_INIT;
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		r = spec_options_load(temp_path("options.json"), &p, &e);
 		if (r)

@@ -232,7 +232,7 @@ static const char runc_state[] =
 static void test_state(void **state)
 {
 	struct spec_state s = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 
 	(void)state;
 	assert_int_equal(spec_state_parse(runc_state, strlen(runc_state), &s, &e), 0);
@@ -250,7 +250,7 @@ static void test_state(void **state)
 static void expect_no_state(const char *json, const char *text)
 {
 	struct spec_state s = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 
 	assert_int_equal(spec_state_parse(json, strlen(json), &s, &e), -EINVAL);
 	assert_string_equal(e.text, text);
@@ -284,7 +284,7 @@ static void test_state_no_memory(void **state)
 	each_alloc_failing(n)
 	{
 		struct spec_state s = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		r = spec_state_parse(runc_state, strlen(runc_state), &s, &e);
 		if (r)
@@ -300,7 +300,7 @@ static void test_ps(void **state)
 {
 	static const char crun[] = "[\n  12,\n  2147483647\n]\n";
 	struct text t = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int *pids = NULL;
 	size_t n = 7;
 
@@ -342,7 +342,7 @@ static void test_ps_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		int *pids;
 		size_t n;
 
@@ -360,7 +360,7 @@ static void test_ps_no_memory(void **state)
 	(void)state;
 	each_alloc_failing(i)
 	{
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		int *pids = NULL;
 		size_t n;
 

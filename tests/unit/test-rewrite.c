@@ -3,7 +3,7 @@
 
 static void expect(const char *json, bool terminal, const char *want)
 {
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	char *out = NULL;
 	size_t len = 0;
 
@@ -138,7 +138,7 @@ static void test_wrong(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		char *out;
 		size_t len;
 
@@ -178,7 +178,7 @@ static void test_no_memory(void **state)
 	add_process(&t, 1000);
 	each_alloc_failing(n)
 	{
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 		char *out = NULL;
 		size_t len;
 

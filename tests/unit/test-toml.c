@@ -431,7 +431,7 @@ static int refuse_table(struct toml *t, const struct toml_key *key, bool list)
 /* Whatever a document holds, an error is one line of UTF-8; a function's error ends the reading. */
 static void test_error_text(void **state)
 {
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	struct text out = { 0 };
 	struct toml_doc doc = { "a\nb\xff", refuse_table, on_pair, &out, &e };
 	char toml[800] = "\n[\"a\tb";
