@@ -27,6 +27,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 CRIU ?= yes
+LIBCAP ?= yes
+LIBSECCOMP ?= yes
 # The two libraries are linked statically where their .a is there: a shim runs once
 # per pod, and each library that is mapped costs it dirty pages.
 STATIC_LIBS ?= yes
@@ -70,6 +72,9 @@ lib = $(or $(if $(filter yes,$(STATIC_LIBS)),$(wildcard $(call once,$1_dir,\
 PB_CFLAGS = $(call once,pb,$(PKG_CONFIG) --cflags libprotobuf-c)
 YAJL_CFLAGS = $(patsubst %/yajl,%,$(call once,yajl,$(PKG_CONFIG) --cflags yajl))
 LIBS = $(call lib,libprotobuf-c,libprotobuf-c.a) $(call lib,yajl,libyajl_s.a)
+# Of the operator's tool, and never of the shim.
+NAME_LIBS = $(if $(filter yes,$(LIBCAP)),$(call lib,libcap,libcap.a)) \
+	$(if $(filter yes,$(LIBSECCOMP)),$(call lib,libseccomp,libseccomp.a))
 PROTO_PATH = $(addprefix -I,$(sort $(call once,pi,$(PKG_CONFIG) --variable=includedir protobuf) \
 	$(call once,pci,$(PKG_CONFIG) --variable=includedir libprotobuf-c)))
 
@@ -88,7 +93,12 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 
 TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
 SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
-	map map-read options-toml output rewrite toml toml-scalar toml-text)
+	map map-read options-toml output rewrite toml toml-scalar toml-text check check-config check-filter \
+	check-guess check-linux check-output check-process check-resources check-rules check-store)
+# Libraries that know names; without them the checker says what it does not check. Only the
+# tool asks them, so that no shim has them in its memory.
+SPEC_SRC += $(if $(filter yes,$(LIBCAP)),spec/check-cap.c,spec/check-cap-none.c) \
+	$(if $(filter yes,$(LIBSECCOMP)),spec/check-seccomp.c,spec/check-seccomp-none.c)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup $(CHECKPOINT) command console container control create delete err event \
@@ -149,7 +159,7 @@ $(SHIM): $(B)/obj/shim/main.o $(ARCHIVES)
 
 $(BRASS): $(B)/obj/shim/tool/brass.o $(TOOL_ARCHIVES)
 	$(call say,LINK)
-	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(NAME_LIBS)
 
 $(B)/libttrpc.a: $(call objs,$(TTRPC_SRC)) $(TTRPC_C:.c=.o)
 $(B)/libspec.a: $(call objs,$(SPEC_SRC))
@@ -182,7 +192,7 @@ $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: shim/api/%.proto
 
 # A flag that changes rebuilds everything, a new revision only what prints it.
 $(B)/flags: FORCE
-	@mkdir -p $(@D) && echo '$(COMPILE) $(ALL_LDFLAGS) $(LIBS)' >$@.new && \
+	@mkdir -p $(@D) && echo '$(COMPILE) $(ALL_LDFLAGS) $(LIBS) $(NAME_LIBS)' >$@.new && \
 		{ cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(GEN)/version.h: FORCE
 	@mkdir -p $(@D) && rev=$$(cat .revision 2>/dev/null || \
@@ -197,7 +207,7 @@ $(B)/libttrpc.pc: contrib/libttrpc.pc.in FORCE
 
 # --------------------------------------------------------------- tests
 
-link_test = $(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$(@F)) -o $@ $^ $(LIBS)
+link_test = $(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$(@F)) -o $@ $^ $(LIBS) $(NAME_LIBS)
 CMOCKA = $(call once,cmocka,$(PKG_CONFIG) --libs cmocka)
 
 $(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(TOOL_ARCHIVES)

@@ -512,45 +512,52 @@ int json_parse(const struct json_doc *doc, const char *json, size_t len)
 	return r;
 }
 
-static int parse_fd(const struct json_doc *doc, int fd, const char *path)
+static int feed_fd(struct json *j, int fd, const char *path)
 {
-	struct json *j = json_new(doc);
 	ssize_t n;
-	int r = 0;
 
-	if (!j)
-		return -ENOMEM;
 	do {
-		r = make_room(j);
-		if (r)
+		if (make_room(j))
 			break;
 		n = read(fd, j->text + j->held, j->size - j->held);
 		if (n > 0)
-			r = push(j, (size_t)n);
+			push(j, (size_t)n);
 		else if (n < 0 && errno != EINTR)
-			r = json_error(doc->error, errno, path, NULL);
-	} while (!r && n != 0);
-	if (!r)
-		r = json_finish(j);
-	json_free(j);
-	return r;
+			j->result = json_error(j->doc->error, errno, path, NULL);
+	} while (!j->result && n != 0);
+	return j->result;
 }
 
-int json_parse_file(const struct json_doc *doc, const char *path)
+int json_feed_file(struct json *j, const char *path)
 {
+	struct spec_error *error = j->doc->error;
 	/* A FIFO must not hold us up before it is seen to be none of ours. */
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	int r;
 
 	if (fd < 0)
-		return json_error(doc->error, errno, path, NULL);
+		return json_error(error, errno, path, NULL);
 	if (fstat(fd, &st) < 0)
-		r = json_error(doc->error, errno, path, NULL);
+		r = json_error(error, errno, path, NULL);
 	else if (!S_ISREG(st.st_mode))
-		r = json_error(doc->error, EINVAL, path, "not a regular file");
+		r = json_error(error, EINVAL, path, "not a regular file");
 	else
-		r = parse_fd(doc, fd, path);
+		r = feed_fd(j, fd, path);
 	close(fd);
+	return r;
+}
+
+int json_parse_file(const struct json_doc *doc, const char *path)
+{
+	struct json *j = json_new(doc);
+	int r;
+
+	if (!j)
+		return -ENOMEM;
+	r = json_feed_file(j, path);
+	if (!r)
+		r = json_finish(j);
+	json_free(j);
 	return r;
 }

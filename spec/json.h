@@ -105,6 +105,8 @@ struct json *json_new(const struct json_doc *doc);
 void json_free(struct json *j);
 /* Parses on; once it has failed it returns the same error ever after. */
 int json_feed(struct json *j, const char *bytes, size_t len);
+/* Feeds a regular file that is not a symbolic link, whole. */
+int json_feed_file(struct json *j, const char *path);
 /* The input has ended. */
 int json_finish(struct json *j);
 /* Nothing is half read: before, between and after documents. */

@@ -194,6 +194,7 @@ static int on_value(struct walk *w, struct json *j, struct json_event *e)
 	if (opens && w->depth == SPEC_MAX_DEPTH)
 		return json_fail(j, e, EFBIG, "nested deeper than %d", SPEC_MAX_DEPTH);
 	if (n.hi) {
+		e->rule = own_rule(w, &n);
 		r = check_kind(w, &n, j, e);
 		if (!r && n.hi)
 			r = call_rule(w, &n, j, e);

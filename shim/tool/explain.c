@@ -192,7 +192,7 @@ static int read_options(struct explain *x, const struct request *r)
 {
 	struct spec_options *o = &x->options;
 	_cleanup_free_ char *path = NULL, *text = NULL;
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	size_t len;
 	int code;
 
@@ -225,7 +225,7 @@ static bool set_rootfs(struct explain *x)
 static int read_all(struct explain *x, const struct request *r)
 {
 	char dir[PATH_MAX];
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int code = read_document(x, r->operand, dir);
 
 	if (code)
@@ -266,7 +266,7 @@ static void release(struct explain *x)
 
 static int print(const struct explain *x, const char *as)
 {
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	int r = 0;
 
 	printf("# Container %s in namespace %s, for %s, bundle ", x->id, x->ns,

@@ -88,7 +88,7 @@ static void test_runtimes(void **state)
 static void expect_values(enum map_document kind, const char *json, const char *expected)
 {
 	struct map_values l = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 	struct text t = { 0 };
 
 	add(&t, "%s", "");
@@ -159,7 +159,7 @@ static void test_wrong(void **state)
 	(void)state;
 	for (size_t i = 0; i < N(cases); i++) {
 		struct map_values l = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		assert_int_equal(map_read("doc", cases[i].kind, cases[i].json,
 					  strlen(cases[i].json), &l, &e),
@@ -193,7 +193,7 @@ static void test_find(void **state)
 {
 	struct text t = cri_config(40);
 	struct map_values l = { 0 };
-	struct spec_error e = { "" };
+	struct spec_error e = { .text = "" };
 
 	(void)state;
 	assert_int_equal(map_read("doc", MAP_CONFIG, t.s, t.len, &l, &e), 0);
@@ -217,7 +217,7 @@ static void test_no_memory(void **state)
 	each_alloc_failing(n)
 	{
 		struct map_values l = { 0 };
-		struct spec_error e = { "" };
+		struct spec_error e = { .text = "" };
 
 		r = map_read("doc", MAP_CONFIG, t.s, t.len, &l, &e);
 		if (r) {

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Puts the rules of a document together from the tables: which table stands
+ * where, what a rule inherits, and what the parser has to know. It is done anew
+ * for each document, since that costs less than memory that stays.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/check-internal.h"
+
+static const struct check_table *const tables[TABLES] = {
+	[TABLE_CONFIG] = &check_config_table,
+	[TABLE_HOOK] = &check_hook_table,
+	[TABLE_MAPPING] = &check_mapping_table,
+	[TABLE_PROCESS] = &check_process_table,
+	[TABLE_LINUX] = &check_linux_table,
+	[TABLE_RESOURCES] = &check_resources_table,
+	[TABLE_THROTTLE] = &check_throttle_table,
+	[TABLE_FILTER] = &check_filter_table,
+	[TABLE_FEATURES] = &check_features_table,
+	[TABLE_STATE] = &check_state_table,
+};
+
+static const unsigned wants[] = {
+	[T_OBJECT] = JSON_OBJECT | JSON_KEY | JSON_END,
+	[T_MAP] = JSON_OBJECT | JSON_KEY | JSON_END,
+	[T_ARRAY] = JSON_ARRAY | JSON_END,
+	[T_STRING] = JSON_STRING,
+	[T_BOOL] = JSON_BOOL,
+	[T_INT] = JSON_NUMBER,
+	[T_INT32] = JSON_NUMBER,
+	[T_UINT] = JSON_NUMBER,
+	[T_UINT32] = JSON_NUMBER,
+	[T_UINT16] = JSON_NUMBER,
+};
+
+const struct check_table *check_table(unsigned id)
+{
+	assert(id < TABLES);
+	return tables[id];
+}
+
+/* The node that @path, without its last name, stands for; NULL: it is the document. */
+static struct check_node *parent_of(struct checker *c, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (!len)
+		return NULL;
+	if (len >= 2 && path[len - 1] == ']')
+		len -= 2;
+	else
+		while (len > 0 && path[len - 1] != '.')
+			len--;
+	if (len > 0 && path[len - 1] == '.')
+		len--;
+	for (size_t i = c->n_rules; i-- > 0;)
+		if (!strncmp(c->rules[i].path, path, len) && !c->rules[i].path[len])
+			return &c->nodes[i];
+	assert(!"each rule's object has a rule");
+	return NULL;
+}
+
+/* PREFIX.PATH, where either may be empty and PATH may begin with "[]". */
+static const char *join(struct checker *c, const char *prefix, const char *path)
+{
+	char *out = c->paths + c->paths_len;
+	size_t room = sizeof(c->paths) - c->paths_len;
+	bool dot = *prefix && *path && *path != '[';
+	int n = snprintf(out, room, "%s%s%s", prefix, dot ? "." : "", path);
+
+	assert(n >= 0 && (size_t)n < room);
+	c->paths_len += (size_t)n + 1;
+	return out;
+}
+
+struct building {
+	struct checker *c;
+	int (*fn)(struct json *j, const struct json_event *e);
+};
+
+static void add_rule(const struct building *b, unsigned table, const char *prefix,
+		     const struct check_rule *rule, unsigned flags)
+{
+	struct checker *c = b->c;
+	const char *path = join(c, prefix, rule->path);
+	struct check_node *parent = parent_of(c, path);
+	unsigned inherited = parent ? parent->flags & (NEWER | FOREIGN) : 0;
+
+	assert(c->n_rules < CHECK_MAX_RULES);
+	c->rules[c->n_rules] = (struct json_rule){
+		.path = path,
+		/* Null passes for absent, but not as the document. */
+		.want = wants[rule->type] | (*path ? JSON_NULL : 0),
+		.fn = b->fn,
+		.arg = c->n_rules,
+	};
+	c->nodes[c->n_rules] = (struct check_node){
+		.rule = rule,
+		.table = (uint8_t)table,
+		.ordinal = parent ? parent->children++ : 0,
+		.flags = (uint8_t)(rule->flags | flags | inherited),
+	};
+	assert(!parent || parent->children <= 32);
+	c->n_rules++;
+}
+
+/* Tables are in tables three levels deep, no more. */
+static void add_table(const struct building *b, unsigned id, const char *prefix,
+		      unsigned flags)
+{
+	const struct check_table *t = check_table(id);
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct check_rule *r = &t->rules[i];
+		const char *path;
+
+		if (r->type != T_TABLE) {
+			add_rule(b, id, prefix, r, i == 0 ? flags : 0);
+			continue;
+		}
+		path = join(b->c, prefix, r->path);
+		add_table(b, r->fn, path, r->flags);
+	}
+}
+
+void check_build(struct checker *c, enum check_table_id table,
+		 int (*fn)(struct json *j, const struct json_event *e))
+{
+	const struct building b = { c, fn };
+
+	c->n_rules = c->paths_len = 0;
+	add_table(&b, table, "", 0);
+}
