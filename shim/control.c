@@ -48,7 +48,7 @@ static void on_paused(struct command *cmd)
 		return;
 	}
 	p->state = PROC_PAUSED;
-	event_paused(&p->container->shim->events, p->container);
+	event_paused(&p->container->shim->events, p->container, TAKE(op->event));
 	process_settle(p, true);
 	service_reply_empty(op_end(op));
 }
@@ -90,7 +90,7 @@ static void on_resumed(struct command *cmd)
 		return;
 	}
 	p->state = PROC_RUNNING;
-	event_resumed(&p->container->shim->events, p->container);
+	event_resumed(&p->container->shim->events, p->container, TAKE(op->event));
 	process_settle(p, true);
 	service_reply_empty(op_end(op));
 }

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -148,8 +149,6 @@ static void on_connected(struct io *io, struct err *failure)
 {
 	struct container *c = container_of(io, struct container, init.io);
 	struct op *op = list_first(&c->init.ops, struct op, link);
-	struct creation *cr = creation_of(op);
-	const struct create_request *r = &cr->request;
 
 	if (failure) {
 		op->err = *failure;
@@ -158,7 +157,7 @@ static void on_connected(struct io *io, struct err *failure)
 		return;
 	}
 	c->ready = true;
-	event_create(&c->shim->events, c, r->rootfs, r->n_rootfs, r->checkpoint);
+	event_create(&c->shim->events, c, TAKE(op->event));
 	process_settle(&c->init, true);
 	service_reply_created(op_end(op), &c->init);
 }
@@ -230,7 +229,7 @@ static void create_from_checkpoint(struct op *op)
 	}
 	c->ready = true;
 	c->init.state = PROC_CREATED_CHECKPOINT;
-	event_create(&c->shim->events, c, r->rootfs, r->n_rootfs, r->checkpoint);
+	event_create(&c->shim->events, c, TAKE(op->event));
 	process_settle(&c->init, true);
 	service_reply_created(op_end(op), &c->init);
 }
@@ -337,6 +336,17 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	return r < 0 ? r : bundle_write_shim(c->bundle, &c->shim->record, e);
 }
 
+static int reserve_event(struct op *op, struct err *e)
+{
+	const struct container *c = op->process->container;
+	const struct create_request *r = &creation_of(op)->request;
+
+	free(op->event);
+	op->event = event_reserve_create(&c->shim->events, c, r->rootfs, r->n_rootfs,
+					 r->checkpoint);
+	return op->event ? 0 : err_nomem(e);
+}
+
 static void refuse(struct ttrpc_call *call, struct create_request *r, const struct err *e)
 {
 	spec_options_release(&r->options);
@@ -371,7 +381,8 @@ void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request
 	cr = creation_of(op);
 	cr->request = *r;
 	cr->plan = (struct mount_plan){ .mounts = r->rootfs, .n = r->n_rootfs };
-	if (prepare_bundle(c, cr, &op->err) < 0 || set_stdio(&c->init, r, &op->err) < 0) {
+	if (prepare_bundle(c, cr, &op->err) < 0 || set_stdio(&c->init, r, &op->err) < 0 ||
+	    reserve_event(op, &op->err) < 0) {
 		answer_failure(op);
 		return;
 	}

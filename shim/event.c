@@ -28,8 +28,12 @@
 #define RETRY_FIRST (10 * LOOP_MSEC)
 #define RETRY_SOON 8 /* attempts that double the wait; then the slow pace */
 #define RETRY_SLOW (60 * LOOP_SEC)
-/* What a TaskExit needs beside its two ids: numbers, names, topic, time stamps. */
-#define EXIT_OVERHEAD 320
+/* What an event needs beside ids and namespace: numbers, names, topic, time stamps. */
+#define OVERHEAD 320
+/* Any event but TaskCreate: two ids and numbers. */
+#define SMALL 1024
+/* A pid as a field of a message. */
+#define PID_FIELD 8
 
 /* ---------------------------------------------------------- sending */
 
@@ -80,7 +84,8 @@ static void watch_folder(struct event_queue *q)
 	if (fd < 0)
 		return;
 	*slash = 0;
-	r = inotify_add_watch(fd, q->path, IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
+	r = inotify_add_watch(fd, q->path,
+			      IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_ONLYDIR);
 	*slash = '/';
 	if (r < 0 || watch_add(q->loop, &q->folder, fd, EPOLLIN, on_folder) < 0)
 		close(fd);
@@ -112,7 +117,8 @@ static void on_sent(struct ttrpc_request *r, int code, const char *message,
 	(void)reply_len;
 	assert(first);
 	if (code == TTRPC_UNAVAILABLE || code == TTRPC_CANCELLED) {
-		log_write(LOG_INFO, NULL, "containerd is away, events are kept: %s", message);
+		log_write(LOG_INFO, NULL, "containerd is away, events are kept: %s",
+			  message);
 		try_later(q);
 		return;
 	}
@@ -136,18 +142,19 @@ static void send_first(struct event_queue *q)
 
 	if (!first || q->request.client || timer_is_armed(&q->retry))
 		return;
-	r = ttrpc_request_send(&q->client, &q->request, SERVICE, "Forward", &ns, 1, first->data,
-			       first->len, 0);
+	r = ttrpc_request_send(&q->client, &q->request, SERVICE, "Forward", &ns, 1,
+			       first->data, first->len, 0);
 	if (r == -EMSGSIZE) {
-		log_write(LOG_ERROR, NULL, "an event of %zu bytes is too large to be sent",
-			  first->len);
+		log_write(LOG_ERROR, NULL,
+			  "an event of %zu bytes is too large to be sent", first->len);
 		drop(q, first);
 		send_first(q);
 		return;
 	}
 	if (r < 0) {
 		if (q->attempts == 0)
-			log_write(LOG_INFO, NULL, "connect to %s: %s", q->path, err_strerror(-r));
+			log_write(LOG_INFO, NULL, "connect to %s: %s", q->path,
+				  err_strerror(-r));
 		try_later(q);
 	}
 }
@@ -171,8 +178,9 @@ static void make_room(struct event_queue *q)
 			continue;
 		drop(q, e);
 		if (q->dropped++ == 0)
-			log_write(LOG_ERROR, NULL, "containerd has been away for so long that "
-						   "events other than exits are dropped");
+			log_write(LOG_ERROR, NULL,
+				  "containerd has been away for so long that "
+				  "events other than exits are dropped");
 	}
 }
 
@@ -188,26 +196,19 @@ static void enqueue(struct event_queue *q, struct event *e)
 	send_first(q);
 }
 
-/* A TaskExit of full numbers and these ids fits into what event_reserve_exit() made. */
-static size_t pack(struct event_queue *q, const char *topic, const ProtobufCMessage *message,
-		   struct event **out, size_t room)
+/* Packs the request around @inner, a message of @type, into @e. */
+static void wrap(struct event_queue *q, const char *topic, const char *type,
+		 const uint8_t *inner, size_t len, struct event *e)
 {
 	Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
 	Types__Envelope envelope = TYPES__ENVELOPE__INIT;
 	Forward__ForwardRequest request = FORWARD__FORWARD_REQUEST__INIT;
-	size_t inner = protobuf_c_message_get_packed_size(message), size;
-	uint8_t small[1024], *large = NULL;
 	struct timespec now;
 
-	if (inner > sizeof(small)) {
-		large = malloc(inner);
-		if (!large)
-			return 0;
-	}
-	any.type_url = (char *)message->descriptor->name;
-	any.value.data = large ? large : small;
-	any.value.len = protobuf_c_message_pack(message, any.value.data);
+	any.type_url = (char *)type;
+	any.value.data = (uint8_t *)inner;
+	any.value.len = len;
 	clock_gettime(CLOCK_REALTIME, &now);
 	time.seconds = now.tv_sec;
 	time.nanos = (int32_t)now.tv_nsec;
@@ -216,43 +217,36 @@ static size_t pack(struct event_queue *q, const char *topic, const ProtobufCMess
 	envelope.topic = (char *)topic;
 	envelope.event = &any;
 	request.envelope = &envelope;
-
-	size = protobuf_c_message_get_packed_size(&request.base);
-	if (!*out) {
-		*out = malloc(sizeof(**out) + size);
-		room = size;
-	}
-	if (*out && size <= room)
-		(*out)->len = protobuf_c_message_pack(&request.base, (*out)->data);
-	free(large);
-	return *out && size <= room ? size : 0;
+	/* Full numbers and the ids that it was made for do fit. */
+	assert(protobuf_c_message_get_packed_size(&request.base) <= e->size);
+	e->len = protobuf_c_message_pack(&request.base, e->data);
 }
 
-static void publish(struct event_queue *q, const char *topic, const ProtobufCMessage *message,
-		    const char *container_id)
+static void publish(struct event_queue *q, const char *topic,
+		    const ProtobufCMessage *message, struct event *e)
 {
-	struct event *e = NULL;
-	size_t size = pack(q, topic, message, &e, 0);
+	uint8_t inner[SMALL];
 
-	if (size == 0) {
-		free(e);
-		log_write(LOG_ERROR, container_id, "out of memory: no event %s", topic);
-		return;
-	}
-	e->is_exit = false;
-	e->size = size;
+	assert(protobuf_c_message_get_packed_size(message) <= sizeof(inner));
+	wrap(q, topic, message->descriptor->name, inner,
+	     protobuf_c_message_pack(message, inner), e);
 	enqueue(q, e);
 }
 
-struct event *event_reserve_exit(const struct event_queue *q, const char *container_id,
-				 const char *process_id)
+static struct event *event_new(size_t size)
 {
-	size_t size = EXIT_OVERHEAD + strlen(q->ns) + strlen(container_id) + strlen(process_id);
 	struct event *e = malloc(sizeof(*e) + size);
 
 	if (e)
-		*e = (struct event){ .is_exit = true, .size = size };
+		*e = (struct event){ .size = size };
 	return e;
+}
+
+struct event *event_reserve(const struct event_queue *q, const char *container_id,
+			    const char *process_id)
+{
+	return event_new(OVERHEAD + strlen(q->ns) + strlen(container_id) +
+			 strlen(process_id));
 }
 
 static const char *public_id(const struct process *p)
@@ -264,7 +258,6 @@ void event_exit(struct event_queue *q, const struct process *p, struct event *me
 {
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Events__TaskExit m = EVENTS__TASK_EXIT__INIT;
-	size_t size;
 
 	at.seconds = p->exited_at.tv_sec;
 	at.nanos = (int32_t)p->exited_at.tv_nsec;
@@ -273,22 +266,39 @@ void event_exit(struct event_queue *q, const struct process *p, struct event *me
 	m.pid = (uint32_t)p->pid;
 	m.exit_status = (uint32_t)p->exit_status;
 	m.exited_at = &at;
-	size = pack(q, "/tasks/exit", &m.base, &memory, memory->size);
-	assert(size > 0);
-	(void)size;
-	enqueue(q, memory);
+	memory->is_exit = true;
+	publish(q, "/tasks/exit", &m.base, memory);
 }
 
-void event_create(struct event_queue *q, const struct container *c,
-		  const struct mount *rootfs, size_t n_rootfs, const char *checkpoint)
+/*
+ * The message, which may be of any size, is packed at the end of the memory, from
+ * where it is wrapped into the beginning. Its last field, the pid, is yet to come.
+ */
+static struct event *reserve_packed(const struct event_queue *q,
+				    const ProtobufCMessage *message)
+{
+	size_t len = protobuf_c_message_get_packed_size(message);
+	struct event *e = event_new(OVERHEAD + strlen(q->ns) + 2 * (len + PID_FIELD));
+
+	if (e)
+		e->len = protobuf_c_message_pack(message,
+						 e->data + e->size - len - PID_FIELD);
+	return e;
+}
+
+struct event *event_reserve_create(const struct event_queue *q, const struct container *c,
+				   const struct mount *rootfs, size_t n_rootfs,
+				   const char *checkpoint)
 {
 	Events__TaskCreate m = EVENTS__TASK_CREATE__INIT;
 	Events__TaskIO io = EVENTS__TASK_IO__INIT;
-	_cleanup_free_ Types__Mount *mounts = calloc(n_rootfs ? n_rootfs : 1, sizeof(*mounts));
-	_cleanup_free_ Types__Mount **list = calloc(n_rootfs ? n_rootfs : 1, sizeof(*list));
+	_cleanup_free_ Types__Mount *mounts =
+		calloc(n_rootfs ? n_rootfs : 1, sizeof(*mounts));
+	_cleanup_free_ Types__Mount **list =
+		calloc(n_rootfs ? n_rootfs : 1, sizeof(*list));
 
 	if (!mounts || !list)
-		n_rootfs = 0;
+		return NULL;
 	for (size_t i = 0; i < n_rootfs; i++) {
 		mounts[i] = (Types__Mount)TYPES__MOUNT__INIT;
 		mounts[i].type = (char *)rootfs[i].type;
@@ -308,55 +318,69 @@ void event_create(struct event_queue *q, const struct container *c,
 	m.rootfs = list;
 	m.io = &io;
 	m.checkpoint = (char *)checkpoint;
-	m.pid = (uint32_t)c->init.pid;
-	publish(q, "/tasks/create", &m.base, c->id);
+	return reserve_packed(q, &m.base);
 }
 
-void event_start(struct event_queue *q, const struct process *init)
+void event_create(struct event_queue *q, const struct container *c, struct event *memory)
+{
+	Events__TaskCreate m = EVENTS__TASK_CREATE__INIT;
+	uint8_t *inner = memory->data + memory->size - memory->len - PID_FIELD;
+
+	/* Of a message that is packed in two pieces the fields add up. */
+	m.pid = (uint32_t)c->init.pid;
+	assert(protobuf_c_message_get_packed_size(&m.base) <= PID_FIELD);
+	memory->len += protobuf_c_message_pack(&m.base, inner + memory->len);
+	wrap(q, "/tasks/create", m.base.descriptor->name, inner, memory->len, memory);
+	enqueue(q, memory);
+}
+
+void event_start(struct event_queue *q, const struct process *init, struct event *memory)
 {
 	Events__TaskStart m = EVENTS__TASK_START__INIT;
 
 	m.container_id = init->container->id;
 	m.pid = (uint32_t)init->pid;
-	publish(q, "/tasks/start", &m.base, m.container_id);
+	publish(q, "/tasks/start", &m.base, memory);
 }
 
-void event_exec_added(struct event_queue *q, const struct process *exec)
+void event_exec_added(struct event_queue *q, const struct process *exec,
+		      struct event *memory)
 {
 	Events__TaskExecAdded m = EVENTS__TASK_EXEC_ADDED__INIT;
 
 	m.container_id = exec->container->id;
 	m.exec_id = exec->id;
-	publish(q, "/tasks/exec-added", &m.base, m.container_id);
+	publish(q, "/tasks/exec-added", &m.base, memory);
 }
 
-void event_exec_started(struct event_queue *q, const struct process *exec)
+void event_exec_started(struct event_queue *q, const struct process *exec,
+			struct event *memory)
 {
 	Events__TaskExecStarted m = EVENTS__TASK_EXEC_STARTED__INIT;
 
 	m.container_id = exec->container->id;
 	m.exec_id = exec->id;
 	m.pid = (uint32_t)exec->pid;
-	publish(q, "/tasks/exec-started", &m.base, m.container_id);
+	publish(q, "/tasks/exec-started", &m.base, memory);
 }
 
-void event_paused(struct event_queue *q, const struct container *c)
+void event_paused(struct event_queue *q, const struct container *c, struct event *memory)
 {
 	Events__TaskPaused m = EVENTS__TASK_PAUSED__INIT;
 
 	m.container_id = c->id;
-	publish(q, "/tasks/paused", &m.base, c->id);
+	publish(q, "/tasks/paused", &m.base, memory);
 }
 
-void event_resumed(struct event_queue *q, const struct container *c)
+void event_resumed(struct event_queue *q, const struct container *c, struct event *memory)
 {
 	Events__TaskResumed m = EVENTS__TASK_RESUMED__INIT;
 
 	m.container_id = c->id;
-	publish(q, "/tasks/resumed", &m.base, c->id);
+	publish(q, "/tasks/resumed", &m.base, memory);
 }
 
-void event_delete(struct event_queue *q, const struct process *init)
+void event_delete(struct event_queue *q, const struct process *init, struct event *memory)
 {
 	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Events__TaskDelete m = EVENTS__TASK_DELETE__INIT;
@@ -367,20 +391,25 @@ void event_delete(struct event_queue *q, const struct process *init)
 	m.pid = (uint32_t)init->pid;
 	m.exit_status = (uint32_t)init->exit_status;
 	m.exited_at = &at;
-	publish(q, "/tasks/delete", &m.base, m.container_id);
+	publish(q, "/tasks/delete", &m.base, memory);
 }
 
 void event_oom(struct event_queue *q, const struct container *c)
 {
 	Events__TaskOOM m = EVENTS__TASK_OOM__INIT;
+	struct event *e = event_reserve(q, c->id, "");
 
 	m.container_id = c->id;
-	publish(q, "/tasks/oom", &m.base, m.container_id);
+	if (e)
+		publish(q, "/tasks/oom", &m.base, e);
+	else
+		log_write(LOG_ERROR, c->id, "out of memory: no event /tasks/oom");
 }
 
 /* ------------------------------------------------------------ queue */
 
-int event_queue_init(struct event_queue *q, struct loop *l, const char *ns, const char *address)
+int event_queue_init(struct event_queue *q, struct loop *l, const char *ns,
+		     const char *address)
 {
 	*q = (struct event_queue){ .loop = l, .ns = ns, .folder = WATCH_INIT };
 	list_init(&q->events);

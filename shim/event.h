@@ -6,8 +6,8 @@
  * something happens to its socket, and once a minute.
  *
  * Memory is bounded (LIMIT_EVENT_BYTES): what is given up first is never an
- * exit. An exit event's memory is made with its process, so that telling an
- * exit cannot fail.
+ * exit. An event's memory is made before the thing happens, an exit's with its
+ * process, any other's with the op, so that telling it cannot fail.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ struct mount;
 struct event {
 	struct list link;
 	bool is_exit;
-	size_t len, size;
+	size_t len, size; /* used of data; all of it */
 	uint8_t data[];
 };
 
@@ -37,10 +37,10 @@ struct event_queue {
 	unsigned long dropped;
 	struct ttrpc_client client;
 	struct ttrpc_request request;
-	char *path;          /* of containerd's ttrpc socket; NULL: nobody to tell */
+	char *path; /* of containerd's ttrpc socket; NULL: nobody to tell */
 	struct watch folder; /* inotify(7) on the socket's folder, while it is away */
 	struct timer retry;
-	unsigned attempts;   /* in a row that failed */
+	unsigned attempts; /* in a row that failed */
 	/* The queue has become empty; may be NULL. */
 	void (*emptied)(struct event_queue *q);
 };
@@ -53,21 +53,28 @@ void event_queue_fini(struct event_queue *q);
 bool event_queue_is_empty(const struct event_queue *q);
 
 /*
- * Memory for the exit event of a process of these ids; NULL: out of memory. It
- * is handed to event_exit(), or freed with free().
+ * Memory for one event about a process of these ids; NULL: out of memory. It is
+ * handed to one of the functions below, or freed with free().
  */
-struct event *event_reserve_exit(const struct event_queue *q, const char *container_id,
-				 const char *process_id);
+struct event *event_reserve(const struct event_queue *q, const char *container_id,
+			    const char *process_id);
+/* The same for the creation of @c, which has all in it but the pid. */
+struct event *event_reserve_create(const struct event_queue *q, const struct container *c,
+				   const struct mount *rootfs, size_t n_rootfs,
+				   const char *checkpoint);
 
-/* These queue an event. Out of memory loses it, with a line in the log. */
-void event_create(struct event_queue *q, const struct container *c,
-		  const struct mount *rootfs, size_t n_rootfs, const char *checkpoint);
-void event_start(struct event_queue *q, const struct process *init);
-void event_exec_added(struct event_queue *q, const struct process *exec);
-void event_exec_started(struct event_queue *q, const struct process *exec);
-void event_paused(struct event_queue *q, const struct container *c);
-void event_resumed(struct event_queue *q, const struct container *c);
-void event_delete(struct event_queue *q, const struct process *init);
-void event_oom(struct event_queue *q, const struct container *c);
-/* Takes @memory; cannot fail. */
+/* These queue an event, which takes @memory and cannot fail. */
+void event_create(struct event_queue *q, const struct container *c, struct event *memory);
+void event_start(struct event_queue *q, const struct process *init, struct event *memory);
+void event_exec_added(struct event_queue *q, const struct process *exec,
+		      struct event *memory);
+void event_exec_started(struct event_queue *q, const struct process *exec,
+			struct event *memory);
+void event_paused(struct event_queue *q, const struct container *c, struct event *memory);
+void event_resumed(struct event_queue *q, const struct container *c,
+		   struct event *memory);
+void event_delete(struct event_queue *q, const struct process *init,
+		  struct event *memory);
 void event_exit(struct event_queue *q, const struct process *p, struct event *memory);
+/* No op is there to have made memory for it: out of memory loses it, with a line in the log. */
+void event_oom(struct event_queue *q, const struct container *c);

@@ -46,9 +46,9 @@ void launch_started(struct op *op)
 	p->state = PROC_RUNNING;
 	p->started = loop_now();
 	if (process_is_init(p))
-		event_start(q, p);
+		event_start(q, p, TAKE(op->event));
 	else
-		event_exec_started(q, p);
+		event_exec_started(q, p, TAKE(op->event));
 	process_settle(p, true);
 	service_reply_started(op_end(op), p);
 }

@@ -10,20 +10,24 @@
 struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 		  void (*begin)(struct op *op))
 {
+	struct container *c = p->container;
 	struct op *op = calloc(1, size);
 
-	if (!op) {
+	if (op)
+		op->event = event_reserve(&c->shim->events, c->id, p->id);
+	if (!op || !op->event) {
 		struct err e;
 
 		err_nomem(&e);
 		if (call)
 			err_reply(call, &e);
+		free(op);
 		return NULL;
 	}
 	op->process = p;
 	op->call = call;
 	op->begin = begin;
-	command_init(&op->command, &p->container->shim->reaper, NULL);
+	command_init(&op->command, &c->shim->reaper, NULL);
 	list_append(&p->ops, &op->link);
 	return op;
 }
@@ -61,6 +65,7 @@ static void op_free(struct op *op)
 	command_release(&op->command);
 	if (op->release)
 		op->release(op);
+	free(op->event);
 	free(op);
 }
 

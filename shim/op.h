@@ -19,6 +19,7 @@ struct op {
 	struct ttrpc_call *call; /* owed an answer; NULL: nobody asked */
 	struct command command;
 	struct err err;
+	struct event *event; /* memory for what it will tell containerd */
 	bool begun;
 	/* It is this op's turn. */
 	void (*begin)(struct op *op);

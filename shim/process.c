@@ -34,7 +34,7 @@ int process_init(struct process *p, struct container *c, const char *id)
 	work_init(&p->next_op, on_next_op);
 	io_init(&p->io, &c->shim->loop, c->id);
 	p->id = strdup(id);
-	p->exit_event = event_reserve_exit(&c->shim->events, c->id, *id ? id : c->id);
+	p->exit_event = event_reserve(&c->shim->events, c->id, *id ? id : c->id);
 	return p->id && p->exit_event ? 0 : -ENOMEM;
 }
 

@@ -62,7 +62,7 @@ static void finish(struct op *op)
 	struct ttrpc_call *call;
 
 	c->init.state = PROC_DELETED;
-	event_delete(&c->shim->events, &c->init);
+	event_delete(&c->shim->events, &c->init, TAKE(op->event));
 	call = op_end(op);
 	answer_repeated(&c->init, &x);
 	container_free(c);

@@ -315,13 +315,17 @@ static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct
 static void handle_exec(struct request *r)
 {
 	const Task__ExecProcessRequest *m = r->message;
+	struct event *memory = event_reserve(&r->shim->events, m->id, m->exec_id);
 	struct err e = ERR_INIT;
 
-	if (check_exec(r, m, &e) < 0 || new_exec(r, m, &e) < 0) {
+	if (!memory)
+		err_nomem(&e);
+	if (!memory || check_exec(r, m, &e) < 0 || new_exec(r, m, &e) < 0) {
+		free(memory);
 		err_reply(r->call, &e);
 		return;
 	}
-	event_exec_added(&r->shim->events, r->process);
+	event_exec_added(&r->shim->events, r->process, memory);
 	service_reply_empty(r->call);
 }
 
