@@ -32,6 +32,11 @@
 /* Bytes of a chunk, unless it is made for one large piece. */
 #define CHUNK_MIN 512
 #define CHUNK_MAX (64u << 10)
+/*
+ * A reply up to this is made on the stack, and so cannot fail for want of memory:
+ * what it says has happened already.
+ */
+#define SMALL_REPLY 512
 /* Of the chunk that is one allocation with the call. */
 #define FIRST_MAX 4096
 
@@ -172,8 +177,7 @@ static void send_failure(struct ttrpc_conn *c, uint32_t stream, int code,
 	send_status(c, stream, code, text);
 }
 
-void call_refuse(struct ttrpc_conn *c, uint32_t stream, int code,
-		 const char *format, ...)
+void call_refuse(struct ttrpc_conn *c, uint32_t stream, int code, const char *format, ...)
 {
 	va_list ap;
 
@@ -228,8 +232,8 @@ struct call_block {
 	alignas(max_align_t) uint8_t first[];
 };
 
-struct ttrpc_call *call_new(struct ttrpc_server *s, struct ttrpc_conn *c,
-			    uint32_t stream, size_t frame_len)
+struct ttrpc_call *call_new(struct ttrpc_server *s, struct ttrpc_conn *c, uint32_t stream,
+			    size_t frame_len)
 {
 	/* What the usual small request decodes to, and no more: it may be parked. */
 	size_t room = 192 + 2 * frame_len;
@@ -287,12 +291,20 @@ static uint8_t *put_payload_tag(uint8_t *p, size_t n)
 	return p;
 }
 
+static void put_reply(uint8_t *frame, const struct frame *head, const uint8_t *tag,
+		      size_t tag_len, const ProtobufCMessage *reply)
+{
+	frame_encode(frame, head);
+	memcpy(frame + FRAME_HEADER, tag, tag_len);
+	protobuf_c_message_pack(reply, frame + FRAME_HEADER + tag_len);
+}
+
 static void send_reply(struct ttrpc_conn *c, uint32_t stream,
 		       const ProtobufCMessage *reply)
 {
 	size_t n = protobuf_c_message_get_packed_size(reply);
 	struct frame head = { .stream = stream, .type = FRAME_RESPONSE };
-	uint8_t tag[16];
+	uint8_t tag[16], small[SMALL_REPLY];
 	size_t tag_len = n ? (size_t)(put_payload_tag(tag, n) - tag) : 0;
 	struct conn_frame *f;
 
@@ -310,15 +322,18 @@ static void send_reply(struct ttrpc_conn *c, uint32_t stream,
 		return;
 	}
 	head.length = (uint32_t)(n + tag_len);
+	if (FRAME_HEADER + head.length <= sizeof(small)) {
+		put_reply(small, &head, tag, tag_len, reply);
+		conn_send_copy(c, small, FRAME_HEADER + head.length);
+		return;
+	}
 	f = conn_frame_new(FRAME_HEADER + head.length);
 	if (!f) {
 		call_refuse(c, stream, TTRPC_RESOURCE_EXHAUSTED,
 			    "no memory for a reply of %zu bytes", n);
 		return;
 	}
-	frame_encode(f->data, &head);
-	memcpy(f->data + FRAME_HEADER, tag, tag_len);
-	protobuf_c_message_pack(reply, f->data + FRAME_HEADER + tag_len);
+	put_reply(f->data, &head, tag, tag_len, reply);
 	conn_send(c, f);
 }
 
