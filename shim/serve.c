@@ -276,6 +276,9 @@ int serve_main(const struct flags *f, const char *runtime_name)
 	open_log(&shim, f);
 	r = open_shim(&shim, f);
 	if (r < 0) {
+		/* Nobody will listen there. */
+		if (!*f->socket && socket_remember(&shim.socket, SOCKET_FD) == 0)
+			socket_unlink(&shim.socket);
 		log_write(LOG_ERROR, NULL, "the shim cannot start: %s", err_strerror(-r));
 		/* By hand, it has no log. */
 		dprintf(2, "%s: the server cannot start: %s\n", runtime_name, err_strerror(-r));
