@@ -241,8 +241,14 @@ int process_adopt(struct process *p, const char *pid_file, struct err *e)
 	if (r == -ECHILD || r == -ESRCH)
 		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is no child of "
 			       "this shim", pid_file, pid);
-	if (r < 0)
+	if (r == -EEXIST)
+		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is another "
+			       "one's", pid_file, pid);
+	if (r < 0) {
+		/* Nobody would ever know of its end. */
+		reap_kill(pid);
 		return err_sys(e, -r, "watch process %d", pid);
+	}
 	p->pid = pid;
 	return 0;
 }

@@ -76,6 +76,16 @@ static void on_pidfd(struct watch *w, uint32_t events)
 	c->done(c);
 }
 
+static struct child *find(struct reaper *r, pid_t pid)
+{
+	struct child *c;
+
+	list_for_each(c, &r->children, link)
+		if (c->pid == pid && !c->exited)
+			return c;
+	return NULL;
+}
+
 int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *))
 {
 	_cleanup_close_ int fd = -1;
@@ -83,6 +93,9 @@ int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struc
 	int err;
 
 	assert(!child_is_watched(c));
+	/* Only one of two could take the status. */
+	if (find(r, pid))
+		return -EEXIST;
 	fd = pidfd_open_(pid);
 	if (fd < 0)
 		return fd;
@@ -129,14 +142,12 @@ int child_signal(const struct child *c, int signo)
 	return 0;
 }
 
-static struct child *find(struct reaper *r, pid_t pid)
+void reap_kill(pid_t pid)
 {
-	struct child *c;
+	siginfo_t si;
 
-	list_for_each(c, &r->children, link)
-		if (c->pid == pid && !c->exited)
-			return c;
-	return NULL;
+	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
+		kill(pid, SIGKILL);
 }
 
 /* ------------------------------------------------------------- orphans */

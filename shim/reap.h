@@ -68,9 +68,12 @@ void reaper_birth_end(struct reaper *r, struct birth *b);
 
 /*
  * Watches @pid; done() is called once, from the loop, when it has ended and is
- * reaped. -ECHILD or -ESRCH: it is no child of ours (@c stays as it was).
+ * reaped. -ECHILD or -ESRCH: it is no child of ours; -EEXIST: it is watched already
+ * (@c stays as it was).
  */
 int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *));
+/* SIGKILL to a child of ours that is not watched; nothing if it is none. */
+void reap_kill(pid_t pid);
 
 /* Stops watching; done() is not called. The sweep reaps it some day. */
 void child_forget(struct child *c);

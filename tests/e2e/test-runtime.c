@@ -174,6 +174,28 @@ static void lies_about_the_pid(void **st)
 	end_without_event();
 }
 
+/* An exec whose pid file names the init: its end would be told twice, or never. */
+static void lies_about_whose_pid_it_is(void **st)
+{
+	struct bundle *b = ready();
+	uint32_t pid = create(b);
+
+	(void)st;
+	start("c1", NULL);
+	script("exec.e1", text("pid_file_says %u\n", pid));
+	exec_add("c1", "e1", "exit 3");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN,
+		   text("names process %u, which is another one's", pid));
+	assert_true(is_alive((pid_t)pid));
+	kill_task("c1", NULL, SIGKILL);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
+		      "delete c1 137");
+	shutdown_shim();
+}
+
 static void start_fails(void **st)
 {
 	struct bundle *b = ready();
@@ -362,6 +384,7 @@ static void command_lines(void **st)
 E2E_GROUP(E2E(missing), E2E(not_executable), E2E(found_in_path),
 	  E2E(fails_with_its_own_words), E2E(fails_silently), E2E(is_killed),
 	  E2E(logs_megabytes), E2E(says_too_much), E2E(lies_about_the_pid),
+	  E2E(lies_about_whose_pid_it_is),
 	  E2E(start_fails), E2E(delete_fails), E2E(deleted_by_somebody_else),
 	  E2E(kill_is_refused), E2E(leaves_a_child_behind), E2E(takes_too_long),
 	  E2E(command_lines))
