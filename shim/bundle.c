@@ -83,11 +83,15 @@ char *bundle_read_runtime(const char *bundle)
 	_cleanup_free_ char *path = str_printf("%s/runtime", bundle);
 	char *text;
 	size_t len;
+	int r;
 
 	if (!path)
 		return NULL;
-	if (file_read(path, SMALL_FILE, &text, &len) < 0)
+	r = file_read(path, SMALL_FILE, &text, &len);
+	if (r == -ENOENT)
 		return strdup("");
+	if (r < 0)
+		return NULL;
 	text[strcspn(text, "\n")] = 0;
 	return text;
 }

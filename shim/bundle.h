@@ -39,7 +39,7 @@ struct shim_record {
 int bundle_write_shim(const char *bundle, const struct shim_record *r, struct err *e);
 int bundle_read_shim(const char *bundle, struct shim_record *r);
 
-/* The content of "runtime", malloc()ed; "" if there is none. NULL: out of memory. */
+/* The content of "runtime", malloc()ed; "" if there is none. NULL: it cannot be read now. */
 char *bundle_read_runtime(const char *bundle);
 
 /*

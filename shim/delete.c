@@ -51,9 +51,13 @@ static int at_most(uint64_t until, int ms)
 	return (until - now) / LOOP_MSEC < (uint64_t)ms ? (int)((until - now) / LOOP_MSEC) : ms;
 }
 
-/* Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine. */
-static void delete_container(const struct action *a, const char *bundle, const char *id,
-			     uint64_t until)
+/*
+ * Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine.
+ * An error if it is not known which runtime and root: another runtime, or another
+ * root, would remove what the right one needs.
+ */
+static int delete_container(const struct action *a, const char *bundle, const char *id,
+			    uint64_t until, struct err *e)
 {
 	const struct flags *f = a->flags;
 	struct spec_options o = SPEC_OPTIONS_INIT;
@@ -68,12 +72,15 @@ static void delete_container(const struct action *a, const char *bundle, const c
 	pid_t pid;
 	int r;
 
-	if (!options || !runtime || null < 0 || out < 0 || log < 0) {
-		warn(a, "delete", "out of memory or descriptors");
-		return;
-	}
+	if (!options || !runtime || null < 0 || out < 0 || log < 0)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of memory or "
+			       "descriptors, or %s/runtime cannot be read", id, bundle);
 	r = spec_options_load(options, &o, &se);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT && r != -EINVAL) {
+		spec_options_release(&o);
+		return err_set(e, TTRPC_UNKNOWN, "delete %s: %s", id, se.text);
+	}
+	if (r == -EINVAL)
 		warn(a, "delete", se.text);
 	root = str_printf("%s/%s", str_is_set(o.root) ? o.root : RUNTIME_ROOT, f->ns);
 	name = *runtime ? runtime : RUNTIME_DEFAULT;
@@ -81,7 +88,7 @@ static void delete_container(const struct action *a, const char *bundle, const c
 	r = root ? spawn_find(name, path) : -ENOMEM;
 	if (r < 0) {
 		warn(a, name, err_strerror(-r));
-		return;
+		return 0;
 	}
 	runtime_fd_path(log, log_path);
 	args_delete_by_force(argv + args_global(argv, name, root, log_path, false), id);
@@ -96,6 +103,7 @@ static void delete_container(const struct action *a, const char *bundle, const c
 		warn(a, name, err_strerror(-r));
 	if (r > 0 && memfd_read(out, text, sizeof(text)) > 0 && !strstr(text, "does not exist"))
 		warn(a, name, text);
+	return 0;
 }
 
 static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t until)
@@ -149,6 +157,7 @@ static void clean_others(const struct action *a, const char *bundles,
 			 const struct shim_record *r, uint64_t until)
 {
 	DIR *d = opendir(bundles);
+	struct err failure = ERR_INIT;
 	struct dirent *e;
 
 	while (d && loop_now() < until && (e = readdir(d))) {
@@ -157,7 +166,8 @@ static void clean_others(const struct action *a, const char *bundles,
 		if (!bundle || !is_identifier(e->d_name) || strcmp(e->d_name, a->flags->id) == 0 ||
 		    !is_of(bundle, r))
 			continue;
-		delete_container(a, bundle, e->d_name, until);
+		if (delete_container(a, bundle, e->d_name, until, &failure) < 0)
+			warn(a, e->d_name, failure.text);
 		unmount_rootfs(a, bundle, until);
 	}
 	if (d)
@@ -235,7 +245,8 @@ int delete_main(const struct action *a)
 		if (pid_file)
 			bundle_read_pid(pid_file, &x.pid, &ignored);
 	}
-	delete_container(a, bundle, a->flags->id, until);
+	if (delete_container(a, bundle, a->flags->id, until, &e) < 0)
+		return action_fail(a, &e);
 	unmount_rootfs(a, bundle, until);
 	clean_after_shim(a, bundles, bundle, until);
 	return print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;
