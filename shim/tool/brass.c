@@ -20,6 +20,7 @@ static const struct subcommand {
 	{ "inspect", "everything that one shim knows, as JSON", tool_inspect },
 	{ "call", "any call of a shim's Task service, by hand: JSON in, JSON out",
 	  tool_call },
+	{ "validate", "what is wrong with a config.json, and where", tool_validate },
 	{ "explain", "what containerd, the shim and runc do with a bundle, line by line",
 	  tool_explain },
 	{ "doctor", "whether brass will work on this host, and what to do if not",

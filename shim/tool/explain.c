@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "shim/err.h"
+#include "shim/tool/document.h"
 #include "shim/tool/tool.h"
 #include "shim/util.h"
 
@@ -93,59 +94,20 @@ static int parse(int argc, char **argv, struct request *r)
 
 /* ------------------------------------------------------------- reading */
 
-static int read_stdin(struct explain *x)
-{
-	size_t size = 0, n;
-	char *more;
-
-	do {
-		if (x->len == size) {
-			size = size ? 2 * size : 64u << 10;
-			more = realloc(x->text, size);
-			if (!more)
-				return tool_fail("out of memory");
-			x->text = more;
-		}
-		n = fread(x->text + x->len, 1, size - x->len, stdin);
-		x->len += n;
-	} while (n > 0 && x->len <= SPEC_MAX_SIZE);
-	if (ferror(stdin))
-		return tool_fail("stdin: %s", err_strerror(errno));
-	return x->len > SPEC_MAX_SIZE ? tool_fail("stdin: larger than 10 MiB") : TOOL_OK;
-}
-
-/* The document: of a directory, its config.json, which is then @dir's. */
+/* The document; if it is a config.json, the directory that it is in is @dir's. */
 static int read_document(struct explain *x, const char *operand, char *dir)
 {
-	_cleanup_free_ char *path = NULL;
-	const char *slash;
-	struct stat st;
-	int r;
+	struct document d = { NULL };
+	int r = document_read(&d, operand);
 
 	*dir = 0;
-	if (strcmp(operand, "-") == 0) {
-		x->name = "stdin";
-		if (isatty(0))
-			return tool_fail("standard input is a terminal");
-		return read_stdin(x);
-	}
-	if (stat(operand, &st) == 0 && S_ISDIR(st.st_mode)) {
-		x->name = "config.json";
-		path = str_printf("%s/config.json", operand);
-	} else {
-		slash = strrchr(operand, '/');
-		x->name = slash ? slash + 1 : operand;
-		path = strdup(operand);
-	}
-	r = path ? file_read_followed(path, SPEC_MAX_SIZE, &x->text, &x->len) : -ENOMEM;
-	if (r < 0)
-		return tool_fail("%s: %s", path ? path : operand,
-				 r == -EFBIG	? "larger than 10 MiB"
-				 : r == -EINVAL ? "not a regular file"
-						: err_strerror(-r));
-	if (strcmp(x->name, "config.json") == 0 && realpath(path, dir))
+	x->name = d.name;
+	x->text = TAKE(d.text);
+	x->len = d.len;
+	if (!r && d.path && strcmp(d.name, "config.json") == 0 && realpath(d.path, dir))
 		*strrchr(dir, '/') = 0;
-	return TOOL_OK;
+	document_release(&d);
+	return r;
 }
 
 /* Names that the path of containerd's bundles has: TASKS/NAMESPACE/ID. */

@@ -25,6 +25,7 @@ int tool_explain(int argc, char **argv);
 int tool_doctor(int argc, char **argv);
 int tool_inspect(int argc, char **argv);
 int tool_ps(int argc, char **argv);
+int tool_validate(int argc, char **argv);
 
 /* Writes "brass NAME: TEXT" to stderr; returns TOOL_FAILED. */
 int tool_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

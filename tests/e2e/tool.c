@@ -4,12 +4,18 @@
 
 struct run *tool_at(struct where w, const char *const argv[])
 {
+	return tool_with_at(w, NULL, 0, argv);
+}
+
+struct run *tool_with_at(struct where w, const void *input, size_t len,
+			 const char *const argv[])
+{
 	char shim[sizeof(e2e.shim)];
 	struct run *r;
 
 	memcpy(shim, e2e.shim, sizeof(shim));
 	snprintf(strrchr(e2e.shim, '/') + 1, sizeof("brass"), "brass");
-	r = run_shim("/", NULL, 0, false, argv);
+	r = run_shim("/", input, len, false, argv);
 	memcpy(e2e.shim, shim, sizeof(shim));
 	if (r->ns > 10000 * LOOP_MSEC * (uint64_t)e2e.slow)
 		fail_at(w, "took %d ms", (int)(r->ns / LOOP_MSEC));
