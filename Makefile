@@ -138,8 +138,8 @@ E2E_COMMON = $(filter-out tests/e2e/test-%,$(sort $(wildcard tests/e2e/*.c)))
 FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
 FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
 	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
-# What tests call: one call of the Task service; the shim of a build without criu.
-TOOLS = $(B)/task-call $(B)/shim-without-criu
+# What tests call: one call of the Task service; a console socket; the shim of a build without criu.
+TOOLS = $(B)/task-call $(B)/take-console $(B)/shim-without-criu
 TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
 	tests/fuzz/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c $(TOOL_SRC) shim/tool/brass.c
@@ -223,6 +223,9 @@ $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c))
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
 $(B)/task-call: $(B)/obj/tests/host/call.o $(B)/libttrpc.a $(B)/libapi.a
+	$(call say,LINK)
+	$(Q)$(link_test)
+$(B)/take-console: $(B)/obj/tests/host/console.o
 	$(call say,LINK)
 	$(Q)$(link_test)
 # It stands before the archives, so that nothing takes the other one out of them.

@@ -26,8 +26,9 @@ const char *explain_console_socket(const struct explain *x)
 {
 	if (!explain_is_terminal(x))
 		return NULL;
-	printf("CONSOLE=console.sock  # in the shim: a socket in the bundle, "
-	       "/proc/PID/fd/N/pty-1.sock\n");
+	printf("CONSOLE=");
+	put_word(x->bundle);
+	printf("/console.sock  # in the shim: one in the bundle, /proc/PID/fd/N/pty-1.sock\n");
 	return explain_console;
 }
 

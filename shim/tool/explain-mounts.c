@@ -170,19 +170,34 @@ static void put_mount(const struct entry *m)
 	put_origin(m->x, m->v, NULL);
 }
 
+/* "KEYWORD [ -d PATH ]; then ": only what is there, and as what it is. */
+static void put_test(const char *keyword, const char *test, const char *path)
+{
+	printf("%s [ %s ", keyword, test);
+	put_word(path);
+	printf(" ]; then ");
+}
+
+/* The runtime makes what is missing: a file for a file. */
+static void put_bind_target(const struct entry *m)
+{
+	_cleanup_free_ char *parent = strdup(m->target);
+	char *slash = parent ? strrchr(parent, '/') : NULL;
+
+	if (slash)
+		*slash = 0;
+	put_test("if", "-d", m->source);
+	put_command((const char *const[]){ "mkdir", "-p", m->target, NULL }, "; else ");
+	put_command((const char *const[]){ "mkdir", "-p", parent ? parent : "", NULL },
+		    " && ");
+	put_command((const char *const[]){ "touch", m->target, NULL }, "; fi\n");
+}
+
 static void put_bind(const struct entry *m, const char *bind)
 {
 	_cleanup_free_ char *flags = join_options(m, 1u << USE_FLAG, "remount,bind");
 
-	/* The runtime makes what is missing: a file for a file. */
-	printf("[ -d ");
-	put_word(m->source);
-	printf(" ] && ");
-	put_command((const char *const[]){ "mkdir", "-p", m->target, NULL }, " || { ");
-	put_command((const char *const[]){ "mkdir", "-p", m->target, NULL }, "");
-	printf("/.. && touch ");
-	put_word(m->target);
-	printf("; }\n");
+	put_bind_target(m);
 	put_command((const char *const[]){ "mount",
 					   strcmp(bind, "bind") ? "--rbind" : "--bind",
 					   m->source, m->target, NULL },
@@ -281,16 +296,9 @@ static void put_root(const struct explain *x)
 	put_origin(x, NULL, "always");
 }
 
-/* "KEYWORD [ -d PATH ]; then ": only what is there, and as what it is. */
-static void put_test(const char *keyword, const char *test, const char *path)
+static void put_readonly(const struct explain *x, const char *path)
 {
-	printf("%s [ %s ", keyword, test);
-	put_word(path);
-	printf(" ]; then ");
-}
-
-static void put_readonly(const char *path)
-{
+	(void)x;
 	put_test("if", "-e", path);
 	put_command((const char *const[]){ "mount", "--rbind", path, path, NULL },
 		    " && ");
@@ -298,19 +306,23 @@ static void put_readonly(const char *path)
 		    "; fi");
 }
 
-static void put_masked(const char *path)
+/* As the root: the device is the container's. */
+static void put_masked(const struct explain *x, const char *path)
 {
+	_cleanup_free_ char *null = str_printf("%s/dev/null", x->rootfs);
+
 	put_test("if", "-d", path);
 	put_command((const char *const[]){ "mount", "-t", "tmpfs", "-o", "ro", "tmpfs",
 					   path, NULL },
 		    "; ");
 	put_test("elif", "-e", path);
-	put_command((const char *const[]){ "mount", "--bind", "/dev/null", path, NULL },
+	put_command((const char *const[]){ "mount", "--bind", null ? null : "/dev/null",
+					   path, NULL },
 		    "; fi");
 }
 
 static void put_paths(const struct explain *x, const char *field,
-		      void (*put)(const char *path))
+		      void (*put)(const struct explain *x, const char *path))
 {
 	for (size_t i = 0; i < x->values.n; i++) {
 		const struct map_value *v = &x->values.v[i];
@@ -321,9 +333,42 @@ static void put_paths(const struct explain *x, const char *field,
 		path = str_printf("%s%s", x->rootfs, v->text);
 		if (!path)
 			continue;
-		put(path);
+		put(x, path);
 		put_origin(x, v, NULL);
 	}
+}
+
+/* A /dev that comes from outside is left as it is. */
+static bool has_bound_dev(const struct explain *x)
+{
+	struct entry m = { .x = x };
+	const char *path;
+
+	for (; (m.v = map_find(&x->values, "mounts[]", m.item)); m.item++) {
+		path = map_text(&x->values, "mounts[].destination", m.item);
+		if (path && (strcmp(path, "/dev") == 0 || strcmp(path, "/dev/") == 0) &&
+		    first_option(&m, USE_BIND))
+			return true;
+	}
+	return false;
+}
+
+static void put_devices(const struct explain *x)
+{
+	const struct map_value *v = map_find(&x->values, "linux.devices", 0);
+
+	if (has_bound_dev(x)) {
+		say("no devices: /dev is a bind mount");
+		return;
+	}
+	printf("for d in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do "
+	       "IFS=: read -r n a b <<<\"$d\"; mknod -m 666 ");
+	put_word(x->rootfs);
+	printf("\"/dev/$n\" c \"$a\" \"$b\" || :; done");
+	put_origin(x, NULL, "always");
+	if (v)
+		say_origin(x, "more devices", v, NULL);
+	say("links in /dev");
 }
 
 int explain_mounts(const struct explain *x, struct spec_error *e)
@@ -344,7 +389,7 @@ int explain_mounts(const struct explain *x, struct spec_error *e)
 		r = put_entry(&m, e);
 		free(m.target);
 	}
-	say("devices (linux.devices and those that every container has), links in /dev,");
+	put_devices(x);
 	say("the hooks prestart, createRuntime and createContainer; the root is changed (%s)",
 	    x->options.no_pivot_root ? "by moving it over /: NoPivotRoot"
 				     : "pivot_root(2)");
