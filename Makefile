@@ -26,6 +26,8 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
 CRIU ?= yes
 LIBCAP ?= yes
 LIBSECCOMP ?= yes
@@ -138,8 +140,8 @@ E2E_COMMON = $(filter-out tests/e2e/test-%,$(sort $(wildcard tests/e2e/*.c)))
 FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
 FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
 	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
-# What tests call: one call of the Task service; a console socket; the shim of a build without criu.
-TOOLS = $(B)/task-call $(B)/take-console $(B)/shim-without-criu
+# What tests call: a console socket; the shim of a build without criu.
+TOOLS = $(B)/take-console $(B)/shim-without-criu
 TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
 	tests/fuzz/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c $(TOOL_SRC) shim/tool/brass.c
@@ -222,9 +224,6 @@ $(DIFF): $(call objs,$(DIFF_SRC) $(E2E_COMMON)) $(ARCHIVES)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
-$(B)/task-call: $(B)/obj/tests/host/call.o $(B)/libttrpc.a $(B)/libapi.a
-	$(call say,LINK)
-	$(Q)$(link_test)
 $(B)/take-console: $(B)/obj/tests/host/console.o
 	$(call say,LINK)
 	$(Q)$(link_test)
@@ -240,7 +239,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps headers
+.PHONY: churn check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -253,7 +252,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
 	@tests/run tests/check-deps $(TESTS) $(if $(SAN_B),$(DIFF) $(TESTS:$(B)/%=$(SAN_B)/%)) \
-		BRASS_BUILD=$(B) $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
+		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
 check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
@@ -270,6 +269,8 @@ check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 churn: $(SHIM) $(FAKES) $(B)/tests/e2e/test-churn ## 2,000 containers, 20,000 execs, 10 min without containerd
 	@CHURN_CONTAINERS=2000 CHURN_EXECS=20000 CHURN_AWAY=600 TEST_TIMEOUT=7200 \
 		tests/run $(B)/tests/e2e/test-churn
+check-docs: $(SHIM) $(BRASS) ## the manual pages and completions say what the programs say
+	@tests/run BRASS_BUILD=$(B) tests/check-docs
 check-deps:       ## who may include and call what
 	@tests/run tests/check-deps
 headers: $(GEN_H) ## each header compiles alone
@@ -326,14 +327,21 @@ help:             ## this list
 
 .PHONY: install uninstall clean dist distcheck
 TTRPC_HEADERS = ttrpc/ttrpc.h ttrpc/loop.h ttrpc/list.h
+COMPLETIONS = $(DATADIR)/bash-completion/completions/brass \
+	$(DATADIR)/zsh/site-functions/_brass $(DATADIR)/fish/vendor_completions.d/brass.fish
 INSTALLED = $(BINDIR)/containerd-shim-brass-v2 $(BINDIR)/brass $(LIBDIR)/libttrpc.a \
-	$(LIBDIR)/pkgconfig/libttrpc.pc $(TTRPC_HEADERS:%=$(INCLUDEDIR)/%)
+	$(LIBDIR)/pkgconfig/libttrpc.pc $(TTRPC_HEADERS:%=$(INCLUDEDIR)/%) \
+	$(MANDIR)/man1/brass.1 $(MANDIR)/man8/containerd-shim-brass-v2.8 $(COMPLETIONS)
 install: all      ## PREFIX (/usr/local), DESTDIR
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED))))
 	$(INSTALL) $(SHIM) $(BRASS) $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(B)/libttrpc.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 644 $(B)/libttrpc.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	$(INSTALL) -m 644 $(TTRPC_HEADERS) $(DESTDIR)$(INCLUDEDIR)/ttrpc
+	$(INSTALL) -m 644 contrib/man/brass.1 $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 contrib/man/containerd-shim-brass-v2.8 $(DESTDIR)$(MANDIR)/man8
+	$(foreach shell,bash zsh fish,$(INSTALL) -m 644 contrib/completion/brass.$(shell) \
+		$(DESTDIR)$(filter $(DATADIR)/$(shell)%,$(COMPLETIONS)) &&) :
 uninstall:
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/ttrpc

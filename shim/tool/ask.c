@@ -3,11 +3,15 @@
 #include "shim/tool/ask.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "shim/err.h"
 #include "shim/util.h"
+
+/* What libttrpc says when it has given up, in the words of Go. */
+#define OUR_TIMEOUT "context deadline exceeded"
 
 struct asking {
 	struct loop loop;
@@ -79,10 +83,10 @@ const char *question_describe(const struct question *q, char *buf, size_t size)
 {
 	if (q->code < 0)
 		snprintf(buf, size, "%s: %s", q->path, err_strerror(-q->code));
-	else if (q->code == TTRPC_DEADLINE_EXCEEDED)
-		snprintf(buf, size, "%s: no answer within %llu ms (%s)",
-			 ttrpc_code_name(q->code), (unsigned long long)q->timeout_ms,
-			 q->text ? q->text : "");
+	else if (q->code == TTRPC_DEADLINE_EXCEEDED && q->text &&
+		 strcmp(q->text, OUR_TIMEOUT) == 0)
+		snprintf(buf, size, "%s: no answer within %" PRIu64 " ms",
+			 ttrpc_code_name(q->code), q->timeout_ms);
 	else
 		snprintf(buf, size, "%s: %s", ttrpc_code_name(q->code),
 			 q->text ? q->text : "");

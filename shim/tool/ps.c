@@ -45,7 +45,7 @@ struct report {
 struct ps {
 	const char *ns, *sockets;
 	uint64_t timeout_ms;
-	bool json;
+	bool json, quiet;
 	struct shims shims;
 	struct report *reports;
 	size_t n;
@@ -328,6 +328,13 @@ static void print_table(struct ps *ps)
 		printf("nobody listens on %s: its shim was killed\n", ps->stale[i]);
 }
 
+static void print_ids(const struct ps *ps)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		for (size_t k = 0; k < ps->reports[i].n_rows; k++)
+			printf("%s\n", ps->reports[i].rows[k].id);
+}
+
 static void put_text(struct json_out *o, const char *key, const char *value)
 {
 	json_out_key(o, key);
@@ -414,6 +421,7 @@ static void print_help(void)
 	      "  -s, --sockets DIR   where sockets of dead shims are looked for\n"
 	      "                      (default " SOCKET_DIR ")\n"
 	      "  -t, --timeout MS    how long a shim may take to answer (default 2000)\n"
+	      "  -q, --quiet         only the ids of the containers\n"
 	      "  -j, --json\n"
 	      "  -h, --help\n\n"
 	      "Exit code: 0, 1 if a shim does not answer or a socket is dead, 2 on failure.\n",
@@ -427,12 +435,13 @@ static int parse(struct ps *ps, int argc, char **argv)
 		{ "sockets", required_argument, NULL, 's' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "n:s:t:jh", options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "n:s:t:jqh", options, NULL)) != -1) {
 		switch (o) {
 		case 'n':
 			ps->ns = optarg;
@@ -448,6 +457,9 @@ static int parse(struct ps *ps, int argc, char **argv)
 			break;
 		case 'j':
 			ps->json = true;
+			break;
+		case 'q':
+			ps->quiet = true;
 			break;
 		case 'h':
 			print_help();
@@ -510,6 +522,8 @@ int tool_ps(int argc, char **argv)
 	r = collect(&ps);
 	if (r < 0)
 		r = tool_fail("%s", strerror(-r));
+	else if (ps.quiet)
+		print_ids(&ps);
 	else if (ps.json)
 		r = print_json(&ps);
 	else

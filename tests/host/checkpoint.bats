@@ -23,12 +23,12 @@ setup_file() {
 		return
 	fi
 	[ "$r" = 0 ]
-	TASK_CALL=$(realpath -e "$BRASS_BUILD/task-call")
+	BRASS=$(realpath -e "$BRASS_BUILD/brass")
 	TICKER=$BATS_FILE_TMPDIR/ticker
 	"${CC:-gcc}" -static -O1 -o "$TICKER" "$root/tests/host/ticker.c"
 	forky_enter "$BATS_FILE_TMPDIR"
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH
-	export TASK_CALL TICKER FORKY_PID PATH
+	export BRASS TICKER FORKY_PID PATH
 	host_setup_file
 }
 
@@ -247,33 +247,48 @@ shim() {
 	[ -S "$SOCKET" ]
 }
 
+# FIELD=VALUE... as a request in JSON. VALUE is a string unless it is true, a number or an
+# object; FIELD may be one of a message inside ("options.exit").
+request() {
+	# shellcheck disable=SC2016
+	jq -nc 'reduce $ARGS.positional[] as $arg ({};
+		($arg | index("=")) as $at | ($arg[:$at] | split(".")) as $path |
+		$arg[$at + 1:] as $text |
+		if $path[-1] == "empty_namespaces" then setpath($path; getpath($path) + [$text])
+		else setpath($path; if $text | startswith("{") or test("^(true|[0-9]+)$") then
+			$text | fromjson
+			else $text end) end)' --args "$@"
+}
+
 # call METHOD [FIELD=VALUE]...: prints the reply; a failure also where bats shows it.
 call() {
-	local r=0 reply
-	reply=$(timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@") || r=$?
-	[ "$r" = 0 ] || echo "$* said: $reply" >&2
+	local method=$1 r=0 reply
+	shift
+	reply=$(timeout -k 5 60 "$BRASS" call --timeout 60000 "$SOCKET" "$method" \
+		"$(request "$@")" 2>&1) || r=$?
+	[ "$r" = 0 ] || echo "$method $* said: $reply" >&2
 	echo "$reply"
 	return "$r"
 }
 
 # refused TEXT METHOD [FIELD=VALUE]...: TEXT is a pattern.
 refused() {
-	local pattern=$1
-	shift
-	run timeout -k 5 60 "$TASK_CALL" "$SOCKET" "$@"
+	local pattern=$1 method=$2
+	shift 2
+	run timeout -k 5 60 "$BRASS" call --timeout 60000 "$SOCKET" "$method" "$(request "$@")"
 	[ "$status" = 1 ]
 	# shellcheck disable=SC2053
-	[[ $output == $pattern ]] || { echo "$* said: $output"; return 1; }
+	[[ ${output#"brass call: $method: "} == $pattern ]] ||
+		{ echo "$method $* said: $output"; return 1; }
 }
 
 field() {
-	sed -n "s/^$1=//p"
+	jq -r ".$1"
 }
 
 state_is() {
 	[ "$(call State id="$1" | field status)" = "$2" ]
 }
-CREATED=1 RUNNING=2 STOPPED=3 PAUSED=4
 
 # created ID [FIELD=VALUE]...: its output goes to $T/OUT.txt, OUT being $OUT or the ID.
 created() {
@@ -287,7 +302,7 @@ created() {
 started() {
 	local id=$1
 	call Start id="$id" >/dev/null
-	state_is "$id" $RUNNING
+	state_is "$id" RUNNING
 	soon ticks_beyond "$T/${OUT:-$id}.txt" "${2:-5}"
 }
 
@@ -300,7 +315,7 @@ ended() {
 
 deleted() {
 	[ "$(call Wait id="$1" | field exit_status)" = "$2" ]
-	state_is "$1" $STOPPED
+	state_is "$1" STOPPED
 	[ "$(call Delete id="$1" | field exit_status)" = "$2" ]
 }
 
@@ -313,14 +328,14 @@ shutdown() {
 running() {
 	bundle "$@"
 	shim "$1"
-	created "$1" ${TTY:+terminal=1}
+	created "$1" ${TTY:+terminal=true}
 	started "$1"
 }
 
 # A container d1 that was dumped to $T/img and is gone; its last number is in $T/d1.txt.
 dumped() {
 	running d1 "$@"
-	call Checkpoint id=d1 path="$T/img" options.exit=1 $DUMP_OPTIONS
+	call Checkpoint id=d1 path="$T/img" options.exit=true $DUMP_OPTIONS
 	deleted d1 137
 }
 
@@ -328,7 +343,7 @@ dumped() {
 	running d1
 	call Checkpoint id=d1 path="$T/img"
 	[ -e "$T/img/inventory.img" ]
-	state_is d1 $RUNNING
+	state_is d1 RUNNING
 	goes_on "$T/d1.txt"
 	# Without a path: the runtime's own default.
 	call Checkpoint id=d1
@@ -336,7 +351,7 @@ dumped() {
 	goes_on "$T/d1.txt"
 	call Pause id=d1
 	call Checkpoint id=d1 path="$T/img2" options.work_path="$T/work"
-	state_is d1 $PAUSED
+	state_is d1 PAUSED
 	[ -e "$T/work/dump.log" ]
 	call Resume id=d1
 	goes_on "$T/d1.txt"
@@ -352,14 +367,14 @@ dumped() {
 	dumped
 	OUT=again
 	created d1 checkpoint="$T/img"
-	state_is d1 $CREATED
+	state_is d1 CREATED
 	call Wait id=d1 >"$T/waited" 3>&- &
 	waited=$!
 	started d1 "$(last "$T/d1.txt")"
-	[ "$(call Pids id=d1)" = "processes.pid=$(call State id=d1 | field pid)" ]
-	[ "$(call Stats id=d1 | field stats.type_url)" != '' ]
+	[ "$(call Pids id=d1 | field 'processes[].pid')" = "$(call State id=d1 | field pid)" ]
+	[[ $(call Stats id=d1 | field 'stats."@type"') == io.containerd.cgroups.* ]]
 	call Pause id=d1
-	state_is d1 $PAUSED
+	state_is d1 PAUSED
 	call Resume id=d1
 	goes_on "$T/again.txt"
 	ended d1 42
@@ -380,7 +395,7 @@ dumped() {
 	started d1
 	echo one >&"$in"
 	soon grep -qx 'read one' "$T/d1.txt"
-	call Checkpoint id=d1 path="$T/img" options.exit=1
+	call Checkpoint id=d1 path="$T/img" options.exit=true
 	deleted d1 137
 	bundle d2
 	mkfifo "$T/d2.in"
@@ -416,12 +431,12 @@ dumped() {
 	running d1
 	call Checkpoint id=d1 path="$T/img0"
 	goes_on "$T/d1.txt"
-	call Checkpoint id=d1 path="$T/img" options.terminal=1 options.exit=1
+	call Checkpoint id=d1 path="$T/img" options.terminal=true options.exit=true
 	deleted d1 137
 	bundle d2
 	mkfifo "$T/d2.in"
 	exec {in}<>"$T/d2.in"
-	created d2 terminal=1 stdin="$T/d2.in" checkpoint="$T/img"
+	created d2 terminal=true stdin="$T/d2.in" checkpoint="$T/img"
 	started d2 "$(last "$T/d1.txt")"
 	call ResizePty id=d2 width=90 height=33
 	mkfifo "$T/e1.out"
@@ -443,11 +458,11 @@ dumped() {
 @test "a dump that fails: criu's log, and the container goes on" {
 	running d1 lock
 	refused "Unknown: runc did not terminate successfully: exit status 1: criu failed: *\
- path= $T/d1/criu-dump.log" Checkpoint id=d1 path="$T/img0" options.exit=1
+ path= $T/d1/criu-dump.log" Checkpoint id=d1 path="$T/img0" options.exit=true
 	[[ $output != *$'\n'* ]]
 	grep -q 'file-locks' "$T/d1/criu-dump.log"
 	[ -z "$(ls -A "$T/work-d1")" ]
-	state_is d1 $RUNNING
+	state_is d1 RUNNING
 	goes_on "$T/d1.txt"
 	# A caller's folder is the caller's.
 	refused 'Unknown: *' Checkpoint id=d1 path="$T/img0" options.work_path="$T/work"
@@ -459,7 +474,7 @@ dumped() {
 	refused 'InvalidArgument: 17 empty namespaces*' Checkpoint id=d1 \
 		options.empty_namespaces={1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h}
 	goes_on "$T/d1.txt"
-	call Checkpoint id=d1 path="$T/img" options.exit=1 options.file_locks=1
+	call Checkpoint id=d1 path="$T/img" options.exit=true options.file_locks=true
 	deleted d1 137
 	no_gap "$T/d1.txt"
 	shutdown
@@ -470,7 +485,7 @@ dumped() {
 	refused 'Unknown: *criu failed*' Checkpoint id=d1 path="$T/img0"
 	grep -q 'tcp-established' "$T/d1/criu-dump.log"
 	goes_on "$T/d1.txt"
-	call Checkpoint id=d1 path="$T/img" options.open_tcp=1
+	call Checkpoint id=d1 path="$T/img" options.open_tcp=true
 	goes_on "$T/d1.txt"
 	ended d1 42
 	shutdown
@@ -483,8 +498,8 @@ dumped() {
 	chmod +x "$T/runc"
 	created d1 options.binary_name="$T/runc"
 	started d1
-	call Checkpoint id=d1 path="$T/img" options.open_tcp=1 options.external_unix_sockets=1 \
-		options.terminal=1 options.file_locks=1 options.empty_namespaces=network \
+	call Checkpoint id=d1 path="$T/img" options.open_tcp=true options.external_unix_sockets=true \
+		options.terminal=true options.file_locks=true options.empty_namespaces=network \
 		options.cgroups_mode=soft options.image_path=/nowhere options.work_path="$T/w"
 	grep -oE ' checkpoint .*' "$T/argv" | cmp - <<-END
 	 checkpoint --image-path $T/img --work-path $T/w --tcp-established --ext-unix-sk\
@@ -498,16 +513,16 @@ dumped() {
 	dumped
 	bundle d2
 	created d2 checkpoint="$T/img"
-	state_is d2 $CREATED
-	[ "$(call State id=d2 | field pid)" = '' ]
+	state_is d2 CREATED
+	[ "$(call State id=d2 | field pid)" = 0 ]
 	refused 'NotFound: no such container: not found' Kill id=d2 signal=9
-	refused 'NotFound: no such container: not found' Kill id=d2 signal=15 all=1
+	refused 'NotFound: no such container: not found' Kill id=d2 signal=15 all=true
 	refused 'Unknown: cannot checkpoint a task in created state' Checkpoint id=d2
 	refused 'Unknown: cannot pause task in created state' Pause id=d2
 	refused 'Unknown: cannot resume task in created state' Resume id=d2
 	refused 'Unknown: cannot exec in a created state' Exec id=d2 exec_id=e1 'spec={}'
 	refused 'NotFound: *' Stats id=d2
-	[ "$(call Delete id=d2)" = 'exited_at.seconds=-62135596800' ]
+	[ "$(call Delete id=d2 | field exited_at)" = 0001-01-01T00:00:00Z ]
 	refused 'NotFound: container not created: not found' State id=d2
 	shutdown
 	events_are d2 create delete
@@ -525,7 +540,7 @@ dumped() {
 	cp "$T"/img/* "$T/images"
 	echo nonsense >"$T/images/pstree.img"
 	refused 'Unknown: OCI runtime restore failed: *criu failed*' Start id=d2
-	state_is d2 $CREATED
+	state_is d2 CREATED
 	[ -z "$(books list -q)" ]
 	cp "$T/img/pstree.img" "$T/images"
 	collect "$T/d2.out" "$T/d2.txt"
@@ -547,14 +562,14 @@ dumped() {
 	shim d1 BRASS_FIFO_TIMEOUT_MS=300
 	created d1
 	started d1
-	call Checkpoint id=d1 path="$T/img" options.exit=1
+	call Checkpoint id=d1 path="$T/img" options.exit=true
 	deleted d1 137
 	mkfifo "$T/d2.out"
 	bundle d2
 	call Create id=d2 bundle="$T/d2" stdout="$T/d2.out" checkpoint="$T/img"
 	refused 'DeadlineExceeded: failed to start io pipe copy: nobody opened *' Start id=d2
-	state_is d2 $CREATED
-	[ "$(call State id=d2 | field pid)" = '' ]
+	state_is d2 CREATED
+	[ "$(call State id=d2 | field pid)" = 0 ]
 	[ -z "$(books list -q)" ]
 	[ -z "$(owned_cgroups | grep d2)" ]
 	collect "$T/d2.out" "$T/d2.txt"
@@ -577,11 +592,11 @@ dumped() {
 	call Start id=d2 >"$T/start" 3>&- &
 	start=$!
 	soon test -e "$T/there"
-	state_is d2 $CREATED
+	state_is d2 CREATED
 	call Kill id=d2 signal=9 3>&- &
 	kill=$!
 	# It has been read when a later call on the same loop has been answered.
-	state_is d2 $CREATED
+	state_is d2 CREATED
 	kill -0 "$kill"
 	touch "$T/go"
 	wait "$start"
