@@ -11,6 +11,7 @@ _brass() {
 		words=$("$brass" "$sub" --help 2>/dev/null | grep -oE -- '--[a-z]+')
 	elif [[ $before == --as || $before == -a ]]; then
 		words='create exec update mounts'
+		[ "$sub" = explain ] || words='config process resources features state'
 	else
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			[[ ${COMP_WORDS[i]} == -* ]] || n=$((n + 1))

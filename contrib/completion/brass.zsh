@@ -13,7 +13,11 @@ _brass() {
 		found=(${(f)"$($brass $sub --help 2>/dev/null | grep -oE -- '--[a-z]+')"})
 		compadd -a found
 	elif [[ $words[CURRENT-1] == (-a|--as) ]]; then
-		compadd create exec update mounts
+		if [[ $sub == explain ]]; then
+			compadd create exec update mounts
+		else
+			compadd config process resources features state
+		fi
 	elif [[ $sub == (inspect|call) ]] && (( CURRENT == 3 )); then
 		found=(${(f)"$($brass ps --quiet --timeout 300 2>/dev/null)"})
 		compadd -a found
