@@ -239,7 +239,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn check check-unit check-e2e check-diff check-host check-fuzz check-san check-deps check-docs headers
+.PHONY: churn check check-unit check-e2e check-faults check-diff check-host check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -259,6 +259,8 @@ check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
 	@tests/run $(FUZZERS)
 check-e2e: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a fake runtime
 	@tests/run $(E2E)
+check-faults: $(SHIM) $(FAKES) $(B)/tests/e2e/test-faults ## every call that can fail, one by one; minutes
+	@E2E_FAULTS=all TEST_TIMEOUT=1200 tests/run $(B)/tests/e2e/test-faults
 check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busybox; root
 	@tests/run $(DIFF)
 check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root

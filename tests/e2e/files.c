@@ -70,6 +70,45 @@ char *first_in(const char *dir)
 	return found;
 }
 
+char *other_file_in(const char *dir, const char *const known[], size_t n)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	char *found = NULL;
+
+	while (d && !found && (e = readdir(d))) {
+		bool is_known = e->d_name[0] == '.';
+
+		for (size_t i = 0; i < n && !is_known; i++)
+			is_known = !strcmp(e->d_name, known[i]);
+		if (!is_known)
+			found = text("%s", e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+int count_files(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	if (!d)
+		return -1;
+	while ((e = readdir(d)))
+		n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+	closedir(d);
+	return n;
+}
+
+void make_folder(const char *path)
+{
+	if (mkdir(path, 0755) < 0)
+		fail_at(HERE, "%s: %s", path, strerror(errno));
+}
+
 int count_fds_of(pid_t pid, const char *prefix)
 {
 	char *dir = text("/proc/%d/fd", pid), link[256];

@@ -105,8 +105,8 @@ bool is_alive(pid_t pid)
 	return state && *state != 'Z' && *state != 'X';
 }
 
-/* Processes of this pid namespace but ourselves, described; NULL if there is none. */
-static char *processes(bool and_kill)
+/* Processes of this pid namespace but ourselves and @but, described; NULL if there is none. */
+static char *processes(bool and_kill, pid_t but)
 {
 	static char out[4096];
 	DIR *d = opendir("/proc");
@@ -120,7 +120,7 @@ static char *processes(bool and_kill)
 		size_t len = strlen(out), n;
 		char *cmdline;
 
-		if (pid <= 1 || !is_alive(pid))
+		if (pid <= 1 || pid == but || !is_alive(pid))
 			continue;
 		cmdline = read_file(text("/proc/%d/cmdline", pid), &n);
 		for (size_t i = 0; cmdline && i + 1 < n; i++)
@@ -136,7 +136,12 @@ static char *processes(bool and_kill)
 	return out[0] ? out : NULL;
 }
 
-static char *mounts(void)
+char *other_processes(void)
+{
+	return processes(false, e2e.server);
+}
+
+char *own_mounts(void)
 {
 	char *all = read_file("/proc/self/mountinfo", NULL);
 
@@ -232,11 +237,11 @@ static int check_processes(void)
 	char *left;
 	int r = 0;
 
-	while ((left = processes(false)) && loop_until(due))
+	while ((left = processes(false, 0)) && loop_until(due))
 		;
 	if (left)
 		r = complain("processes", left);
-	while (processes(true))
+	while (processes(true, 0))
 		loop_round(&e2e.loop, 2);
 	return r;
 }
@@ -258,12 +263,12 @@ static int check_files(void)
 			r |= complain("cgroup", e2e.cgroup);
 		nftw(e2e.cgroup, remove_directory, 16, FTW_DEPTH | FTW_PHYS);
 	}
-	left = mounts();
+	left = own_mounts();
 	if (left)
 		r = complain("mount", left);
-	while (mounts() &&
-	       umount2(text("%.*s", (int)strcspn(mounts() + 1, " "), mounts() + 1),
-		       MNT_DETACH) == 0)
+	while (own_mounts() && umount2(text("%.*s", (int)strcspn(own_mounts() + 1, " "),
+					    own_mounts() + 1),
+				       MNT_DETACH) == 0)
 		;
 	return r;
 }
@@ -351,6 +356,8 @@ _Noreturn void e2e_main(int (*run)(void))
 	int status = 0;
 	pid_t pid;
 
+	if (getenv("E2E_ONLY"))
+		cmocka_set_test_filter(getenv("E2E_ONLY"));
 	if (isolate() < 0) {
 		perror("these tests need namespaces: unshare");
 		_exit(99);

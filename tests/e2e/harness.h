@@ -13,7 +13,8 @@
  * not get what it waits for fails the test with file and line of its caller.
  *
  * Environment: BRASS_SHIM, BRASS_FAKE (other binaries than those of the build),
- * E2E_LOG=1 (the shims' logs go to stderr), E2E_SLOW=N (multiplies limits).
+ * E2E_LOG=1 (the shims' logs go to stderr), E2E_SLOW=N (multiplies limits),
+ * E2E_ONLY=PATTERN (the tests of that name).
  */
 #pragma once
 
@@ -130,6 +131,15 @@ int count_fds(pid_t pid);
 /* How many of them are links that start with @prefix ("pipe:"). */
 int count_fds_of(pid_t pid, const char *prefix);
 bool is_alive(pid_t pid);
+/* Living processes of this pid namespace but us and the shim, described; NULL: none. */
+char *other_processes(void);
+/* The first mount below the test's directory, and what follows; NULL: none. */
+char *own_mounts(void);
+/* How many files are in a directory; -1: it cannot be read. */
+int count_files(const char *dir);
+/* The name of a file in @dir that is not among @known; NULL: none. */
+char *other_file_in(const char *dir, const char *const known[], size_t n);
+void make_folder(const char *path);
 /* A line of /proc/PID/status, such as "State" or "voluntary_ctxt_switches". */
 char *proc_status(pid_t pid, const char *field);
 void *forget_later(void *allocated);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a test tells faults.so, the library that makes calls fail: a page of shared
+ * memory in the file that $FAULTS names. The library counts the calls of one kind,
+ * in the program that is meant and in the children that it forks.
+ */
+#pragma once
+
+/* kind, the error it fails with */
+#define FAULT_KINDS(X)                       \
+	X(MALLOC, ENOMEM)                    \
+	X(OPEN, EMFILE)                      \
+	X(PIPE, EMFILE)                      \
+	X(MEMFD, EMFILE)                     \
+	X(SOCKET, EMFILE)                    \
+	X(ACCEPT, EMFILE)                    \
+	X(PIDFD, EMFILE)                     \
+	X(FORK, EAGAIN)                      \
+	X(VFORK, ENOMEM)                     \
+	X(EXECVE, ENOMEM)                    \
+	X(EPOLL_CREATE, EMFILE)              \
+	X(EPOLL_ADD, ENOSPC)                 \
+	X(SIGNALFD, EMFILE)                  \
+	X(EVENTFD, EMFILE)                   \
+	X(INOTIFY_INIT, EMFILE)              \
+	X(INOTIFY_ADD, ENOSPC)               \
+	X(MOUNT, EIO)                        \
+	X(UMOUNT, EBUSY)                     \
+	X(READ, EIO)                         \
+	X(WRITE, ENOSPC) /* to files only */ \
+	X(SPLICE, ENOMEM)                    \
+	X(RENAME, ENOSPC)                    \
+	X(MKDIR, ENOSPC)                     \
+	X(UNLINK, EROFS)                     \
+	X(CHOWN, EPERM)                      \
+	X(STAT, EIO)                         \
+	X(BIND, ENOSPC)                      \
+	X(LISTEN, EADDRINUSE)                \
+	X(CONNECT, ECONNREFUSED)             \
+	X(SEND, ENOBUFS)                     \
+	X(RECV, ENOMEM)                      \
+	X(SENDSIG, EPERM)                    \
+	X(IOCTL, EIO)                        \
+	X(EINTR, EINTR) /* calls that may sleep, half of them */
+
+enum fault_kind {
+#define X(kind, error) FAULT_##kind,
+	FAULT_KINDS(X)
+#undef X
+		FAULT_N,
+};
+
+/* The programs, which are one file. */
+enum fault_role { FAULT_SERVER, FAULT_START, FAULT_DELETE };
+
+struct faults {
+	enum fault_kind kind;
+	enum fault_role role;
+	int error;
+	int armed; /* 0: calls are neither counted nor failed */
+	unsigned nth; /* which call fails, counted from 1 */
+	unsigned seen, failed;
+	unsigned active; /* how many processes have the library at work */
+};
