@@ -239,7 +239,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn check check-unit check-e2e check-faults check-diff check-host check-fuzz check-san check-deps check-docs headers
+.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -273,6 +273,8 @@ churn: $(SHIM) $(FAKES) $(B)/tests/e2e/test-churn ## 2,000 containers, 20,000 ex
 		tests/run $(B)/tests/e2e/test-churn
 check-docs: $(SHIM) $(BRASS) ## the manual pages and completions say what the programs say
 	@tests/run BRASS_BUILD=$(B) tests/check-docs
+soak: $(SHIM) $(FAKES) $(B)/tests/e2e/test-soak ## 100,000 execs leave nothing; a minute of idleness
+	@SOAK_EXECS=100000 SOAK_IDLE=60 TEST_TIMEOUT=7200 tests/run $(B)/tests/e2e/test-soak
 check-deps:       ## who may include and call what
 	@tests/run tests/check-deps
 headers: $(GEN_H) ## each header compiles alone
