@@ -57,6 +57,15 @@ static void begin_ps(struct op *op)
 		op_fail(op);
 }
 
+/*
+ * containerd from 1.7 on, when it comes back, takes a task without processes for a leak
+ * and deletes it, and with it an exit that nobody has seen. Until Delete there is one.
+ */
+static void reply_ended(struct ttrpc_call *call, struct container *c)
+{
+	service_reply_pids(call, c, &c->init.pid, 1);
+}
+
 static void list(struct container *c, struct ttrpc_call *call)
 {
 	_cleanup_free_ pid_t *pids = NULL;
@@ -65,7 +74,9 @@ static void list(struct container *c, struct ttrpc_call *call)
 	struct op *op;
 	int r = cgroup_pids(&c->cgroup, &pids, &n);
 
-	if (r == 0) {
+	if (c->init.state == PROC_STOPPED && n == 0) {
+		reply_ended(call, c);
+	} else if (r == 0) {
 		service_reply_pids(call, c, pids, n);
 	} else if (r != -ENOENT) {
 		err_sys(&e, -r, "list the processes of %s", c->id);
