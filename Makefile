@@ -239,7 +239,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-fuzz check-san check-deps check-docs headers
+.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-matrix check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -265,6 +265,11 @@ check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busy
 	@tests/run $(DIFF)
 check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
+MATRIX = all
+check-matrix:     ## all of it on three containerds, runc and crun, CRI; MATRIX=quick; root
+	@contrib/setup build check hosts
+	@$(SUBMAKE) B=$(B) tests
+	@BRASS_BUILD=$(B) tests/matrix $(MATRIX)
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
 	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)

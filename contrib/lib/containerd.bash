@@ -8,7 +8,7 @@
 # of this tree); it is put first in containerd's PATH.
 #
 #   make_image DIR          DIR/image.tar (docker-archive: busybox and its links),
-#                           named $IMAGE
+#                           named $IMAGE; and as $PAUSE_IMAGE, in which it only waits
 #   start_containerd DIR    starts containerd with root, state, socket, config.toml and
 #                           containerd.log in DIR, waits until it answers, imports
 #                           DIR/image.tar if it is there. The same DIR again (after
@@ -18,6 +18,7 @@
 #                             CONTAINERD_SNAPSHOTTER (overlayfs where it works, or native)
 #                           and sets CONTAINERD_PID and CONTAINERD_DIR.
 #                           CONTAINERD_EXTRA: text added to config.toml (first start).
+#                           CONTAINERD_CRI: not empty: with the CRI plugin.
 #                           CONTAINERD_BIN: another containerd.
 #   ctr ARGS                ctr; the FIFOs of `ctr run` and `ctr tasks exec` come to lie in
 #                           DIR instead of /run/containerd/fifo, where a ctr that is
@@ -36,12 +37,13 @@
 #                           and twice (for trap)
 
 IMAGE=brass.test/busybox:latest
+PAUSE_IMAGE=brass.test/pause:latest
 : "${BRASS_BUILD:=$(cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd)/build}"
 CONTAINERD_PID='' CONTAINERD_DIR='' SOCKETS_BEFORE=''
 SHIM_SOCKETS=/run/containerd/s
 
 make_image() {
-	local dir=$1 work layer config arch applet
+	local dir=$1 work layer config arch applet name names=''
 	work=$(mktemp -d "$dir/image.XXXXXX") || return
 	mkdir -p "$work"/root/{bin,etc,tmp,proc,sys,dev,root}
 	cp /bin/busybox "$work/root/bin/busybox"
@@ -61,10 +63,14 @@ make_image() {
 	config='{"architecture":"'$arch'","os":"linux","config":{"Env":["PATH=/bin"],'
 	config+='"Cmd":["/bin/sh"]},"rootfs":{"type":"layers","diff_ids":["sha256:'
 	config+=$layer'"]}}'
-	printf '%s' "$config" >"$work/config.json"
-	printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]' \
-		"$IMAGE" >"$work/manifest.json"
-	tar -C "$work" -cf "$dir/image.tar" manifest.json config.json layer.tar
+	printf '%s' "$config" >"$work/busybox.json"
+	printf '%s' "${config/'"/bin/sh"'/'"/bin/sleep","2147483647"'}" >"$work/pause.json"
+	for name in "$IMAGE" "$PAUSE_IMAGE"; do
+		names+=",{\"Config\":\"$(basename "${name%:*}").json\",\"RepoTags\":[\"$name\"],"
+		names+='"Layers":["layer.tar"]}'
+	done
+	echo "[${names#,}]" >"$work/manifest.json"
+	tar -C "$work" -cf "$dir/image.tar" manifest.json busybox.json pause.json layer.tar
 	rm -rf "$work"
 }
 
@@ -94,7 +100,7 @@ write_config() {
 	version = 2
 	root = "$1/root"
 	state = "$1/state"
-	disabled_plugins = ["io.containerd.grpc.v1.cri",
+	disabled_plugins = [${CONTAINERD_CRI:+#}"io.containerd.grpc.v1.cri",
 	  "io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
 	  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
 	  "io.containerd.snapshotter.v1.devmapper",
@@ -200,7 +206,7 @@ owned_pids() {
 	done
 }
 
-# Where containerd sees them: it may live in a mount namespace of its own (forky.bash).
+# Where containerd sees them: it may live in a mount namespace of its own (debian.bash).
 owned_mounts() {
 	awk -v dir="$CONTAINERD_DIR/" 'index($5, dir) == 1 { print $5 }' \
 		"/proc/${CONTAINERD_PID:-self}/mountinfo" | sort -r

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Checkpoint and restore with a real criu: containerd 2.1, runc and criu of a newer
-# Debian (contrib/lib/forky.bash). First as ctr does it; then call by call, for what ctr
+# Debian (contrib/lib/debian.bash). First as ctr does it; then call by call, for what ctr
 # cannot say.
 
 load helper
@@ -9,7 +9,7 @@ eval "host_$(declare -f setup_file)"
 eval "host_$(declare -f teardown_file)"
 eval "host_$(declare -f setup)"
 eval "host_$(declare -f teardown)"
-. "$root/contrib/lib/forky.bash"
+. "$root/contrib/lib/debian.bash"
 
 setup_file() {
 	local r=0
@@ -17,7 +17,7 @@ setup_file() {
 		echo 'this shim was built with CRIU=no' >"$BATS_FILE_TMPDIR/skip"
 		return
 	fi
-	forky_make || r=$?
+	debian_make forky || r=$?
 	if [ "$r" = 2 ]; then
 		echo "forky's mirror cannot be reached" >"$BATS_FILE_TMPDIR/skip"
 		return
@@ -26,16 +26,15 @@ setup_file() {
 	BRASS=$(realpath -e "$BRASS_BUILD/brass")
 	TICKER=$BATS_FILE_TMPDIR/ticker
 	"${CC:-gcc}" -static -O1 -o "$TICKER" "$root/tests/host/ticker.c"
-	forky_enter "$BATS_FILE_TMPDIR"
+	debian_enter forky "$BATS_FILE_TMPDIR"
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH
-	export BRASS TICKER FORKY_PID PATH
+	export BRASS TICKER DEBIAN_PID PATH
 	host_setup_file
 }
 
 teardown_file() {
 	[ ! -e "$BATS_FILE_TMPDIR/skip" ] || return 0
 	host_teardown_file
-	forky_leave
 }
 
 setup() {
@@ -65,7 +64,7 @@ teardown() {
 
 # runc, with the books of the shims.
 books() {
-	in_forky runc --root "/run/containerd/runc/$CONTAINERD_NAMESPACE" "$@"
+	in_debian runc --root "/run/containerd/runc/$CONTAINERD_NAMESPACE" "$@"
 }
 
 # ---------------------------------------------------------------- the container's output
@@ -226,7 +225,7 @@ bundle() {
 	mkdir -p "$dir" "$T/work-$id"
 	ln -s "$T/work-$id" "$dir/work"
 	: >"$dir/log"
-	in_forky runc spec --bundle "$dir"
+	in_debian runc spec --bundle "$dir"
 	jq --argjson args "$args" --arg root "$T/rootfs" --argjson tty "${TTY:-false}" \
 		--arg cgroup "/$CONTAINERD_NAMESPACE/$id" \
 		'.process.args = $args | .process.terminal = $tty | .linux.cgroupsPath = $cgroup |
@@ -239,7 +238,7 @@ shim() {
 	local id=$1
 	shift
 	# shellcheck disable=SC2016
-	SOCKET=$(in_forky env TTRPC_ADDRESS="$CONTAINERD_ADDRESS.ttrpc" "$@" sh -c 'cd "$1" &&
+	SOCKET=$(in_debian env TTRPC_ADDRESS="$CONTAINERD_ADDRESS.ttrpc" "$@" sh -c 'cd "$1" &&
 		shift && exec containerd-shim-brass-v2 "$@" start' sh "$T/$id" \
 		-namespace "$CONTAINERD_NAMESPACE" -address "$CONTAINERD_ADDRESS" \
 		-publish-binary /usr/bin/containerd -id "$id" </dev/null 3>&-)

@@ -7,20 +7,55 @@
 # RUNTIME=io.containerd.runc.v2 is brass as well (for options that ctr gives to no
 # other runtime).
 
-root=${BATS_TEST_FILENAME%/tests/host/*}
+root=${BATS_TEST_FILENAME%/tests/*}
 : "${BRASS_BUILD:=$root/build}"
 
-RUNTIME=io.containerd.brass.v2
+# tests/matrix says on what the files run; by default, on what this machine has.
+# HOST_SUITE    host, or the Debian whose containerd, runc and crun are taken
+# HOST_RUNC     runc or crun; the shim finds it as runc
+# HOST_RUNTIME  the name that containerd knows the shim by
+export HOST_SUITE=${HOST_SUITE:-host} HOST_RUNC=${HOST_RUNC:-runc}
+RUNTIME=${HOST_RUNTIME:-io.containerd.brass.v2}
 
 # The library, and its variables: each test is a process of its own.
 load_library() {
 	. "$root/contrib/lib/containerd.bash"
+	. "$root/contrib/lib/debian.bash"
 	[ ! -e "$BATS_FILE_TMPDIR/containerd" ] || . "$BATS_FILE_TMPDIR/containerd"
 }
 
 keep() {
 	declare -p CONTAINERD_PID CONTAINERD_DIR SOCKETS_BEFORE | sed 's/^declare --/declare -g/' \
 		>"$BATS_FILE_TMPDIR/containerd"
+}
+
+# Makes the combination's containerd, ctr and runc the first in PATH.
+enter_debian() {
+	[ "$HOST_SUITE" = host ] || debian_make "$HOST_SUITE"
+	if [ "$HOST_RUNC" = crun ]; then
+		ln -s /usr/bin/crun "$BRASS_BUILD/runc"
+		DEBIAN_LEGACY=1
+	fi
+	[ "$HOST_SUITE-$HOST_RUNC" = host-runc ] || debian_enter "$HOST_SUITE" "$BATS_FILE_TMPDIR"
+	PATH=$BATS_FILE_TMPDIR/bin:$PATH
+	export PATH DEBIAN_PID
+}
+
+# How the runtime says that a program is not there.
+not_found() {
+	case $HOST_RUNC in
+	crun) echo "executable file \`$1\` not found in \$PATH" ;;
+	*) echo "\"$1\": executable file not found in \$PATH" ;;
+	esac
+}
+
+containerd_version() {
+	ctr version | sed -n '/^Server/,$s/^ *Version: *v\?\([0-9.]*\).*/\1/p'
+}
+
+# A file of the machine on which containerd runs, as this side finds it.
+there() {
+	echo "${DEBIAN_PID:+/proc/$DEBIAN_PID/root}$1"
 }
 
 setup_file() {
@@ -32,7 +67,9 @@ setup_file() {
 	ln "$dir/bin/containerd-shim-brass-v2" "$dir/bin/containerd-shim-runc-v2"
 	export BRASS_BUILD=$dir/bin
 	load_library
+	[ -n "${DEBIAN_PID-}" ] || enter_debian
 	make_image "$dir"
+	! declare -F extra_config >/dev/null || CONTAINERD_EXTRA=$(extra_config)
 	start_containerd "$dir"
 	keep
 }
@@ -40,6 +77,7 @@ setup_file() {
 teardown_file() {
 	load_library
 	cleanup
+	debian_leave
 }
 
 setup() {

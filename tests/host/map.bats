@@ -19,7 +19,7 @@ teardown() {
 		runc --root "$T/root/$NS" delete --force "$id"
 	done
 	find /sys/fs/cgroup -depth -type d -path "*/$NS*" -exec rmdir {} + 2>/dev/null || :
-	[ -z "$forky" ] || forky_leave
+	[ -z "$forky" ] || debian_leave
 }
 
 # ------------------------------------------------------------- the flags
@@ -69,15 +69,15 @@ version() {
 @test "so have those of Debian forky" {
 	local r=0
 	. "$root/contrib/lib/forky.bash"
-	forky_make || r=$?
+	debian_make || r=$?
 	[ $r != 2 ] || skip "the mirror of Debian forky cannot be reached"
 	[ $r = 0 ]
-	forky_enter "$T"
+	debian_enter "$T"
 	forky=1
-	has_these_flags "$(column "runc-$(version in_forky runc)")" in_forky runc
-	has_these_flags "$(column "crun-$(version in_forky crun)")" in_forky crun
-	[ "$(column "runc-$(version in_forky runc)")" = runc-1.3 ]
-	[ "$(column "crun-$(version in_forky crun)")" = crun-1.28 ]
+	has_these_flags "$(column "runc-$(version in_debian runc)")" in_debian runc
+	has_these_flags "$(column "crun-$(version in_debian crun)")" in_debian crun
+	[ "$(column "runc-$(version in_debian runc)")" = runc-1.3 ]
+	[ "$(column "crun-$(version in_debian crun)")" = crun-1.28 ]
 }
 
 # ------------------------------------------ what is printed, and what is done

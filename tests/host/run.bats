@@ -53,7 +53,7 @@ load helper
 	detached c1 sleep 1000
 	run task exec --exec-id e1 c1 no-such-program
 	[ "$status" != 0 ]
-	[[ $output == *'"no-such-program": executable file not found in $PATH'* ]]
+	[[ $output == *"$(not_found no-such-program)"* ]]
 	is_status c1 RUNNING
 }
 
@@ -143,7 +143,7 @@ load helper
 	run ctr_run --rm "$IMAGE" c1 no-such-program
 	[ "$status" != 0 ]
 	[[ $output == *'OCI runtime create failed'* ]]
-	[[ $output == *'"no-such-program": executable file not found in $PATH'* ]]
+	[[ $output == *"$(not_found no-such-program)"* ]]
 	run ctr_run --rm "$IMAGE" c2 /etc/passwd
 	[ "$status" != 0 ]
 	[[ $output == *'permission denied'* ]]

@@ -74,7 +74,7 @@ no_ooms() {
 
 @test "metrics are those that the stock shim reads from the same cgroup" {
 	local both=/$CONTAINERD_NAMESPACE/both i
-	[ -x "$STOCK" ] || skip 'there is no stock shim'
+	[ -x "$(there "$STOCK")" ] || skip 'there is no stock shim'
 	ctr_run -d --cgroup "$both" --memory-limit 67108864 --cpu-quota 50000 \
 		--cpu-period 100000 "$IMAGE" c1 sh -c 'i=0
 			while [ $i -lt 100000 ]; do i=$((i + 1)); done
