@@ -200,7 +200,7 @@ owned_pids() {
 			2>/dev/null || :
 	} | cut -d/ -f3 | sort -un | while read -r pid; do
 		case $pid in
-		$$ | "$BASHPID" | "$CONTAINERD_PID") ;;
+		$$ | "$BASHPID" | "$CONTAINERD_PID" | "${DOCKERD_PID-}") ;;
 		*) [ ! -e "/proc/$pid" ] || echo "$pid" ;;
 		esac
 	done

@@ -10,8 +10,9 @@
 #                           the list below has changed). 2: the mirror cannot be reached
 #   debian_enter SUITE DIR  starts a process that holds a mount namespace whose root is
 #                           that of SUITE, read-only; its pid is then $DEBIAN_PID. In
-#                           DIR/bin come to lie containerd, ctr, runc and crun, which run
-#                           those of SUITE: for PATH. SUITE "host": the root stays
+#                           DIR/bin come to lie containerd, ctr, runc, crun, dockerd and
+#                           docker, which run those of SUITE: for PATH. SUITE "host": the
+#                           root stays
 #                           $DEBIAN_LEGACY, if not empty: without the cgroup v2 hierarchy
 #                           that stands beside those of v1, since crun refuses such a mix
 #   in_debian CMD...        runs CMD there; $BRASS_BUILD, if set, is first in its PATH
@@ -79,7 +80,8 @@ debian_pivot() {
 	for dir in proc sys dev run tmp; do
 		mount --rbind "/$dir" "$dir" || return
 	done
-	mount -o remount,bind,ro . && pivot_root . . && umount -l . && cd /
+	# CNI keeps books below it.
+	mount -t tmpfs tmpfs var/lib && mount -o remount,bind,ro . && pivot_root . . && umount -l . && cd /
 }
 
 # Becomes the holder, in a new mount namespace.
@@ -108,7 +110,7 @@ debian_enter() {
 	exec {answer}<&-
 	[ "$name" = ready ] || return 1
 	mkdir -p "$dir/bin"
-	for name in containerd ctr runc crun; do
+	for name in containerd ctr runc crun dockerd docker; do
 		printf '#!/usr/bin/env bash\nDEBIAN_PID=%s\n%s\nin_debian %s "$@"\n' \
 			"$DEBIAN_PID" \
 			"$(declare -f in_debian | sed 's/^\( *\)nsenter/\1exec nsenter/')" \

@@ -57,7 +57,7 @@ teardown() {
 		done
 		owned_sockets | xargs -r rm -f
 	fi
-	host_teardown
+	host_teardown || return
 	# criu's folders lie in those of the bundle's, and are not kept.
 	[ -z "$(find "$T" -path '*/criu-work*')" ]
 }
