@@ -68,11 +68,11 @@ version() {
 
 @test "so have those of Debian forky" {
 	local r=0
-	. "$root/contrib/lib/forky.bash"
-	debian_make || r=$?
+	. "$root/contrib/lib/debian.bash"
+	debian_make forky || r=$?
 	[ $r != 2 ] || skip "the mirror of Debian forky cannot be reached"
 	[ $r = 0 ]
-	debian_enter "$T"
+	debian_enter forky "$T"
 	forky=1
 	has_these_flags "$(column "runc-$(version in_debian runc)")" in_debian runc
 	has_these_flags "$(column "crun-$(version in_debian crun)")" in_debian crun
