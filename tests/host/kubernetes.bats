@@ -84,13 +84,13 @@ read_by() {
 @test "a node with containerd 2.x" {
 	local r=0
 	write_config 3 io.containerd.cri.v1.runtime
-	. "$root/contrib/lib/forky.bash"
-	forky_make || r=$?
+	. "$root/contrib/lib/debian.bash"
+	debian_make forky || r=$?
 	[ $r != 2 ] || skip "the mirror of Debian forky cannot be reached"
 	[ $r = 0 ]
-	forky_enter "$T"
-	install_and_remove read_by in_forky containerd || r=$?
-	forky_leave
+	debian_enter forky "$T"
+	install_and_remove read_by in_debian containerd || r=$?
+	debian_leave
 	return $r
 }
 
