@@ -146,8 +146,7 @@ state_of() {
 	 "env": ["FIRST=1", "A=x y", "B=it's $HOME,C=\t\\"], "cwd": "/a dir",
 	 "capabilities": {"bounding": ["CAP_KILL", "CAP_CHOWN"],
 	   "effective": ["CAP_KILL", "CAP_CHOWN"], "permitted": ["CAP_KILL", "CAP_CHOWN"]},
-	 "noNewPrivileges": true,
-	 "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 1024, "hard": 1024}]}
+	 "noNewPrivileges": true}
 	END
 	# Flags add to what config.json has.
 	jq 'del(.env[0])' "$T/process.json" >"$T/added.json"
