@@ -77,6 +77,12 @@ const char *cgroup_path(const struct cgroup *cg, enum cgroup_controller c);
 int cgroup_open(const struct cgroup *cg, enum cgroup_controller c);
 
 /*
+ * v2: has all cgroups above it hand down all controllers of the machine, so that
+ * Stats finds what it counts. Negative errno: the one right above it does not.
+ */
+int cgroup_enable_controllers(const struct cgroup *cg);
+
+/*
  * All processes in it and below it; *pids is malloc()ed. A cgroup that is gone
  * has none. Negative errno: ENOMEM, ENOENT (never found).
  */

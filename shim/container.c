@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The containers of a shim: made, found, freed. What happens to them is elsewhere. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,11 @@ void container_entered(struct container *c)
 			  err_strerror(-r));
 	if (!cgroup_is_known(&c->cgroup))
 		return;
+	r = cgroup_enable_controllers(&c->cgroup);
+	if (r < 0)
+		log_write(r == -EPERM || r == -EACCES || r == -EROFS ? LOG_DEBUG
+								     : LOG_WARN,
+			  c->id, "not all controllers: %s", err_strerror(-r));
 	r = oom_arm(c);
 	if (r < 0)
 		log_write(LOG_WARN, c->id, "no OOM events: %s", err_strerror(-r));

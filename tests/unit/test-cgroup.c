@@ -160,11 +160,98 @@ static void thaws(void **st)
 	assert_int_equal(cgroup_thaw(&cg), 0);
 }
 
+/* A file of the tree, as it is now. */
+static const char *content(const char *name)
+{
+	static char s[256];
+	FILE *f = fopen(in_root(name), "r");
+	size_t n;
+
+	assert_non_null(f);
+	n = fread(s, 1, sizeof(s) - 1, f);
+	s[n] = 0;
+	fclose(f);
+	return s;
+}
+
+#define CG "sys/fs/cgroup/"
+#define ENABLED "/cgroup.subtree_control"
+
+static void put_tree(const char *slice)
+{
+	put("proc/self/cgroup", "0::/shim\n");
+	put("proc/77/cgroup", "0::/k8s.slice/pod.slice/c1\n");
+	put(CG "cgroup.controllers", "cpu io memory pids\n");
+	put(CG ENABLED, "cpu io memory pids\n");
+	put(CG "k8s.slice/cgroup.controllers", "cpu io memory pids\n");
+	put(CG "k8s.slice" ENABLED, slice);
+	put(CG "k8s.slice/pod.slice/cgroup.controllers", "cpu memory pids\n");
+	put(CG "k8s.slice/pod.slice" ENABLED, "\n");
+	put(CG "k8s.slice/pod.slice/c1/cgroup.controllers", "\n");
+	put(CG "k8s.slice/pod.slice/c1" ENABLED, "\n");
+	assert_int_equal(cgroup_find_below(&cg, root, true, 77), 0);
+}
+
+/* What is asked for: what is there and not handed down yet, above it only. */
+static void enables(void **st)
+{
+	(void)st;
+	put_tree("cpu pids\n");
+	assert_int_equal(cgroup_enable_controllers(&cg), 0);
+	assert_string_equal(content(CG ENABLED), "cpu io memory pids\n");
+	assert_string_equal(content(CG "k8s.slice" ENABLED), "+io +memory");
+	assert_string_equal(content(CG "k8s.slice/pod.slice" ENABLED),
+			    "+cpu +memory +pids");
+	assert_string_equal(content(CG "k8s.slice/pod.slice/c1" ENABLED), "\n");
+}
+
+/* "cpu" is not in "cpuset". */
+static void enables_by_the_word(void **st)
+{
+	(void)st;
+	put_tree("cpuset io memory pids\n");
+	assert_int_equal(cgroup_enable_controllers(&cg), 0);
+	assert_string_equal(content(CG "k8s.slice" ENABLED), "+cpuet io memory pids\n");
+}
+
+/* Those above may be another's; the one right above it is to do it. */
+static void enables_what_it_may(void **st)
+{
+	(void)st;
+	put_tree("\n");
+	away(CG "k8s.slice" ENABLED);
+	assert_int_equal(cgroup_enable_controllers(&cg), 0);
+	away(CG "k8s.slice/pod.slice" ENABLED);
+	assert_int_equal(cgroup_enable_controllers(&cg), -ENOENT);
+	away(CG "cgroup.controllers");
+	assert_int_equal(cgroup_enable_controllers(&cg), -ENOENT);
+}
+
+/* v1 has no such thing. */
+static void enables_nothing_in_v1(void **st)
+{
+	(void)st;
+	put_v1_processes();
+	put(CG "cgroup.controllers", "cpu\n");
+	put(CG ENABLED, "\n");
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_int_equal(cgroup_enable_controllers(&cg), 0);
+	assert_string_equal(content(CG ENABLED), "\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(find_v1),	   TEST(find_v1_partial), TEST(find_none),
-		TEST(find_shared), TEST(lists_pids),	  TEST(thaws),
+		TEST(find_v1),
+		TEST(find_v1_partial),
+		TEST(find_none),
+		TEST(find_shared),
+		TEST(lists_pids),
+		TEST(thaws),
+		TEST(enables),
+		TEST(enables_by_the_word),
+		TEST(enables_what_it_may),
+		TEST(enables_nothing_in_v1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
