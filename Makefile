@@ -106,7 +106,7 @@ CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup cgroup-enable $(CHECKPOINT) command console container control create delete err event \
 	flags info inspect io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pace pack pids process reap relay remove \
-	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util)
+	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util verdict)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
 TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call doctor doctor-config \

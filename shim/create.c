@@ -19,6 +19,7 @@
 #include "shim/runtime.h"
 #include "shim/shim.h"
 #include "shim/util.h"
+#include "shim/verdict.h"
 
 #define PREFIX "OCI runtime create failed"
 
@@ -171,6 +172,8 @@ static void on_created(struct command *cmd)
 	if (!command_succeeded(cmd)) {
 		cr->runtime_tried = cmd->timed_out || cmd->killed || cmd->child.signal;
 		runtime_failure(cmd, PREFIX, &op->err);
+		if (!cr->runtime_tried)
+			verdict_explain_config(c->bundle, &op->err);
 		undo(op);
 		return;
 	}
@@ -326,6 +329,9 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 			       "%s", se.text);
 	if (log_policy_parse(&c->log_policy, c->spec.log_policy, c->spec.log_rate, e) < 0)
 		return -e->code;
+	r = verdict_config(c->bundle, c->id, e);
+	if (r < 0)
+		return r;
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;

@@ -14,6 +14,7 @@
 #include "shim/runtime.h"
 #include "shim/shim.h"
 #include "shim/util.h"
+#include "shim/verdict.h"
 
 struct launch {
 	struct op op;
@@ -127,6 +128,7 @@ static void on_exec_started(struct command *cmd)
 
 	if (!command_succeeded(cmd)) {
 		runtime_failure(cmd, "OCI runtime exec failed", &op->err);
+		verdict_explain_process(p->document, p->document_len, &op->err);
 		fail_exec(op);
 		return;
 	}

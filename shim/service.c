@@ -17,6 +17,7 @@
 #include "shim/shim.h"
 #include "shim/stats.h"
 #include "shim/util.h"
+#include "shim/verdict.h"
 #include "task.pb-c.h"
 
 /* A call whose container and process have been found. */
@@ -299,6 +300,8 @@ static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct
 	if (!str_copy(&p->stdin_path, m->stdin) || !str_copy(&p->stdout_path, m->stdout) ||
 	    !str_copy(&p->stderr_path, m->stderr)) {
 		err_nomem(e);
+	} else if (verdict_process((const char *)m->spec->value.data, m->spec->value.len, e) < 0) {
+		err_prefix(e, "exec %s", m->exec_id);
 	} else if (spec_process_set_terminal((const char *)m->spec->value.data,
 					     m->spec->value.len, m->terminal, &p->document,
 					     &p->document_len, &se) < 0) {

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the checker's findings do in a shim: refuse what no runtime takes, before
+ * one is called; explain a failure of the runtime; and cost nothing that stays.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "tests/e2e/harness.h"
+
+#define PROCESS(more) "\"process\":{\"args\":[\"/bin/sh\"],\"cwd\":\"/\"" more "}"
+#define CONFIG(process, more)                                                           \
+	"{\"ociVersion\":\"1.0.2\",\n" process ",\n\"root\":{\"path\":\"rootfs\"}" more \
+	"}"
+
+static struct answer *create_with(struct bundle *b, const char *config)
+{
+	write_file(b->config, config, strlen(config));
+	return ask_create(b, NULL);
+}
+
+static void refused(void **st)
+{
+	static const struct {
+		const char *config, *text;
+	} cases[] = {
+		{ CONFIG("\"process\":{\"args\":[\"a\"],\"cwd\":\"b\"}", ""),
+		  "config.json:2:31: process.cwd: \"b\" is no absolute path: invalid argument" },
+		{ CONFIG("\"process\":{\"args\":[],\"cwd\":\"/\"}", ",\"mounts\":{}"),
+		  "config.json:2:20: process.args: is empty: there is no program (and 1 more): "
+		  "invalid argument" },
+		{ CONFIG(PROCESS(""), ",\"linux\":{\"namespaces\":[{\"type\":\"pod\"}]}"),
+		  "config.json:3:57: linux.namespaces[0].type: \"pod\" is no type of namespace: "
+		  "invalid argument" },
+		{ "{\"ociVersion\":\"1.0.2\"," PROCESS("") "}",
+		  "config.json:1:1: root: is missing: invalid argument" },
+	};
+	struct bundle *b = shim_for("c1", "true");
+	int fds = count_fds(e2e.server);
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		fails(create_with(b, cases[i].config), TTRPC_INVALID_ARGUMENT,
+		      cases[i].text);
+	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
+	assert_int_equal(calls_of("create"), 0);
+	assert_int_equal(count_fds(e2e.server), fds);
+	/* Put right, it can be created under the same id. */
+	ok(create_with(b, CONFIG(PROCESS(""), "")));
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static const struct reader *log_of(const struct bundle *b)
+{
+	const char *path = text("%s/log", b->dir);
+	struct reader *r;
+
+	list_for_each(r, &e2e.readers, link)
+		if (strcmp(r->path, path) == 0)
+			return r;
+	fail_at(HERE, "no log %s", path);
+}
+
+/* They run, and are in the log for who asks. */
+static void warnings(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	struct run *r = run_shim(b->dir, NULL, 0, true, ARGS("c1", "-debug", "start"));
+
+	(void)st;
+	assert_int_equal(r->status, 0);
+	connect_shim(r->out + 7);
+	ok(create_with(b, CONFIG(PROCESS(",\"tty\":true"), "")));
+	until(log_of(b)->data && strstr(log_of(b)->data, "level=debug"));
+	until(strstr(
+		log_of(b)->data,
+		"process.tty: unknown key: runtimes pass over it"));
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static struct answer *exec_with(const char *exec_id, const char *json)
+{
+	Task__ExecProcessRequest q = TASK__EXEC_PROCESS_REQUEST__INIT;
+	Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
+
+	q.id = (char *)"c1";
+	q.exec_id = (char *)(uintptr_t)exec_id;
+	spec.value.data = (uint8_t *)(uintptr_t)json;
+	spec.value.len = strlen(json);
+	q.spec = &spec;
+	return ask("Exec", &q);
+}
+
+static void run_container(void)
+{
+	create(shim_for("c1", "exec sleep 1000"));
+	start("c1", NULL);
+}
+
+static void end(void)
+{
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* A document of a wrong type is refused at Exec; one that makes no sense by the runtime. */
+static void execs(void **st)
+{
+	(void)st;
+	run_container();
+	fails(exec_with("e1", "{\"args\":[\"a\"],\n\"cwd\":5}"), TTRPC_INVALID_ARGUMENT,
+	      "exec e1: process:2:7: cwd: a string is needed, found a number: invalid argument");
+	fails(exec_with("e1", "{\"args\":\"a\",\"user\":{\"uid\":-1}}"),
+	      TTRPC_INVALID_ARGUMENT,
+	      "exec e1: process:1:9: args: an array is needed, found a string (and 1 more): "
+	      "invalid argument");
+	fails(ask_state("c1", "e1"), TTRPC_NOT_FOUND, NULL);
+	/* What the checker does not know is not its affair. */
+	ok(exec_with("e1", "{\"args\":[\"a\"],\"cwd\":\"x\",\"scheduler\":5}"));
+	script("exec.exec-e1", "error exec failed: Cwd must be an absolute path\n");
+	fails(ask_start("c1", "e1"), TTRPC_UNKNOWN,
+	      "OCI runtime exec failed: exec failed: Cwd must be an absolute path "
+	      "(process:1:21: cwd: \"x\" is no absolute path)");
+	delete_task("c1", "e1");
+	end();
+}
+
+/* The runtime's words first, then the finding that is about the same. */
+static void explained(void **st)
+{
+	static const char config[] = CONFIG(
+		PROCESS(",\"x\":1,\"capabilities\":{\"effective\":[\"CAP_KILL\"]}"),
+		",\"mounts\":[{\"destination\":\"a\",\"type\":\"tmpfs\"}]");
+	struct bundle *b = shim_for("c1", "true");
+
+	(void)st;
+	script("create",
+	       "error runc create failed: unable to apply caps: operation not permitted\n");
+	fails(create_with(b, config), TTRPC_UNKNOWN,
+	      "OCI runtime create failed: runc create failed: unable to apply caps: operation not "
+	      "permitted (config.json:2:76: process.capabilities.effective: has what \"permitted\" "
+	      "has not: the kernel refuses that)");
+	script("create", "error error mounting \"\" to rootfs at \"a\"\n");
+	fails_with(
+		create_with(b, config), TTRPC_UNKNOWN,
+		"rootfs at \"a\" (config.json:3:51: mounts[0].destination: \"a\" is no absolute");
+	/* Nothing is about it: then nothing is said. */
+	script("create", "error no space left\n");
+	fails(create_with(b, config), TTRPC_UNKNOWN,
+	      "OCI runtime create failed: no space left");
+	shutdown_shim();
+}
+
+static long anonymous_kb(void)
+{
+	return strtol(proc_status(e2e.server, "RssAnon"), NULL, 10);
+}
+
+/* A document of 40 kB, with findings, again and again. */
+static void leaves_nothing(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+	char *env = forget_later(calloc(1, 50000)), *config, *process;
+	long before = 0;
+
+	(void)st;
+	for (int i = 0; i < 1000; i++)
+		sprintf(env + strlen(env), "%s\"VARIABLE_%d=%026d\"", i ? "," : "", i, i);
+	process = text("\"process\":{\"args\":[\"a\"],\"cwd\":\"b\",\"env\":[%s]}", env);
+	config = text("{\"ociVersion\":\"1.0.2\",%s,\"root\":{\"path\":\"rootfs\"}}",
+		      process);
+	assert_true(strlen(config) > 40000);
+	for (int i = 0; i < 30; i++) {
+		fails(create_with(b, config), TTRPC_INVALID_ARGUMENT, NULL);
+		if (i == 2)
+			before = anonymous_kb();
+	}
+	if (e2e.slow == 1) /* a sanitizer keeps what was freed */
+		assert_in_range(anonymous_kb(), 1, before + 4);
+	shutdown_shim();
+}
+
+E2E_GROUP(E2E(refused), E2E(warnings), E2E(execs), E2E(explained), E2E(leaves_nothing))
