@@ -331,7 +331,7 @@ static void look_at_tasks(struct doctor *d)
 	path = text ? strstr(text, d->unified ? "0::" : ":pids:") : NULL;
 	if (!path)
 		return;
-	path = strchr(path + 2, d->unified ? '/' : '/');
+	path = strchr(path + 2, '/');
 	if (!path)
 		return;
 	snprintf(line, sizeof(line), "%.*s", (int)strcspn(path, "\n"), path);

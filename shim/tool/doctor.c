@@ -63,12 +63,11 @@ char *doctor_read(const struct doctor *d, const char *path)
 
 char *doctor_find(const struct doctor *d, const char *name)
 {
-	_cleanup_free_ char *copy = NULL;
-	char *rest, *dir;
+	_cleanup_free_ char *copy = strdup(d->path);
+	char *rest = copy, *dir;
 
 	if (strchr(name, '/'))
 		return str_printf("%s%s", d->root, name);
-	copy = rest = strdup(d->path);
 	while (rest && (dir = strsep(&rest, ":"))) {
 		_cleanup_free_ char *at = NULL;
 
@@ -219,7 +218,8 @@ static int parse(struct doctor *d, bool *json, int argc, char **argv)
 			d->config = optarg;
 			break;
 		case 'r':
-			d->root = strcmp(optarg, "/") == 0 ? "" : optarg;
+			d->root = str_is_set(optarg) && strcmp(optarg, "/") != 0 ? optarg
+										 : "";
 			break;
 		case 'j':
 			*json = true;
@@ -245,13 +245,13 @@ int tool_doctor(int argc, char **argv)
 		doctor_config, doctor_runtimes, doctor_folders,	   doctor_limits,
 	};
 	struct doctor d = { .root = "" };
+	const char *path = getenv("PATH");
 	bool json = false;
 	int r = parse(&d, &json, argc, argv);
 
 	if (r != 0)
 		return r < 0 ? TOOL_OK : r;
-	d.path =
-		strdup(getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin:/sbin:/bin");
+	d.path = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin");
 	for (size_t i = 0; i < ARRAY_SIZE(checks) && d.path; i++)
 		checks[i](&d);
 	if (!d.path)

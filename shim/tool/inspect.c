@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "brass inspect": everything that one shim knows of itself, and the kernel of it. */
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,7 @@ int tool_inspect(int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? TOOL_OK : r;
+	assert(in.target);
 	if (!strchr(in.target, '/') && (r = shims_find(&shims)) < 0)
 		return tool_fail("/proc: %s", strerror(-r));
 	if (shims_resolve(&shims, in.target, in.ns, path, NULL, &e) < 0)

@@ -2,6 +2,7 @@
 /* The shims of this node; see shims.h. Asks nobody, so nobody can keep it waiting. */
 #include "shim/tool/shims.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -353,6 +354,7 @@ static const struct shim_seen *choose(const struct shims *s, const char *target,
 	const struct shim_seen *found = NULL;
 	uint64_t pid = 0;
 
+	assert(s->n == 0 || s->list);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct shim_seen *seen = &s->list[i];
 
