@@ -19,14 +19,16 @@
 
 static const char help[] =
 	"Usage: brass validate [OPTION]... [FILE|BUNDLE|-]\n"
-	"Checks a document against the OCI runtime specification (1.0 to 1.3, Linux): what\n"
-	"runc would refuse, and what it would take, but not as it was meant. The default is\n"
-	"config.json in the current directory; - is standard input. Nothing is run.\n\n"
-	"  -a, --as KIND   config, process (of an exec), resources (of an update), features\n"
-	"                  or state (what a runtime prints); default: what it seems to be\n"
+	"Checks a document against the OCI runtime specification (1.0 to 1.3, Linux):\n"
+	"what runc would refuse, and what it would take, but not as it was meant. The\n"
+	"default is config.json in the current directory; - is standard input. Nothing is\n"
+	"run.\n\n"
+	"  -a, --as KIND   config, process (of an exec), resources (of an update),\n"
+	"                  features or state (what a runtime prints); default: what it\n"
+	"                  seems to be\n"
 	"  -j, --json      for programs: one object with the list of findings\n\n"
-	"Exit code: 0 nothing to say (notes are nothing), 1 warnings, 2 errors, or it could\n"
-	"not be read.\n";
+	"Exit code: 0 nothing to say (notes are nothing), 1 warnings, 2 errors, or it\n"
+	"could not be read.\n";
 
 static const char *const kinds[CHECK_DOCUMENTS] = {
 	"config", "process", "resources", "features", "state",
