@@ -213,3 +213,15 @@ struct answer *ask_shutdown(void)
 
 	return ask("Shutdown", &q);
 }
+
+uint32_t start_at(struct where w, const char *id, const char *exec_id)
+{
+	static const char *const ours[] = { "socket:", "/memfd:", "anon_inode:" };
+	uint32_t pid = as_pid(ok_at(w, ask_start(id, exec_id)));
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (count_fds_of((pid_t)pid, ours[i]))
+			fail_at(w, "process %u has descriptors of the shim: %s", pid,
+				ours[i]);
+	return pid;
+}

@@ -191,6 +191,33 @@ struct run *run_delete(const char *cwd, const char *id)
 	return run_shim(cwd, NULL, 0, false, ARGS(id, "-bundle", cwd, "delete"));
 }
 
+/* Connections come and go, to us and to the sink, which is looked for by inotify(7). */
+static int count_lasting(void)
+{
+	return count_fds(e2e.server) - count_fds_of(e2e.server, "socket:") -
+	       count_fds_of(e2e.server, "anon_inode:inotify");
+}
+
+static void census_begin(void)
+{
+	if (e2e.census.server == e2e.server)
+		return; /* another container of its pod */
+	e2e.census.server = e2e.server;
+	e2e.census.fds = count_lasting();
+}
+
+static void census_end(struct where w)
+{
+	uint64_t due = deadline_in(SOON);
+
+	if (e2e.census.server != e2e.server)
+		return;
+	while (count_lasting() != e2e.census.fds)
+		if (!loop_until(due))
+			fail_at(w, "the shim has %d descriptors left, before: %d",
+				count_lasting(), e2e.census.fds);
+}
+
 void start_shim_at(struct where w, const struct bundle *b)
 {
 	struct run *r = run_start(b->dir, b->id);
@@ -198,6 +225,7 @@ void start_shim_at(struct where w, const struct bundle *b)
 	if (r->status || strncmp(r->out, "unix://", 7))
 		fail_at(w, "start: status 0x%x, output \"%s\"", r->status, r->out);
 	connect_shim_at(w, r->out + 7);
+	census_begin();
 }
 
 void connect_shim_at(struct where w, const char *path)
@@ -228,6 +256,7 @@ void shutdown_shim_at(struct where w)
 {
 	int status;
 
+	census_end(w);
 	ok_at(w, ask_shutdown());
 	if (exists(e2e.path))
 		fail_at(w, "%s: still there after Shutdown", e2e.path);

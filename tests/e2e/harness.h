@@ -55,6 +55,10 @@ struct e2e {
 	char address[64], ttrpc_address[72]; /* containerd's sockets */
 	char scripts[64], root[64];
 	pid_t server; /* the shim that was started last, 0: none */
+	struct {
+		pid_t server; /* whose descriptors were counted before there was a container */
+		int fds;
+	} census;
 	char path[108]; /* of its socket */
 	const char *extra_env[8]; /* for shims to come; K=V */
 	const char *binary_name; /* for Create's options; NULL: fake-runc */
@@ -210,7 +214,10 @@ void start_shim_at(struct where w, const struct bundle *b);
 /* Connects to the shim at this path, which is then the one that was started last. */
 #define connect_shim(path) connect_shim_at(HERE, path)
 void connect_shim_at(struct where w, const char *path);
-/* Shutdown; the server must end with status 0, its socket gone before the answer. */
+/*
+ * Shutdown; the server must end with status 0, its socket gone before the answer,
+ * and have no descriptor by then that it had not before the first container.
+ */
 #define shutdown_shim() shutdown_shim_at(HERE)
 void shutdown_shim_at(struct where w);
 /* Waits for the end of the server and returns its wait status. */
@@ -292,7 +299,9 @@ static inline uint32_t as_pid(const void *reply)
 /* The same, waited for; each must succeed. */
 #define create(b) as_pid(ok(ask_create(b, NULL)))
 #define create_io(b, io) as_pid(ok(ask_create(b, io)))
-#define start(id, exec) as_pid(ok(ask_start(id, exec)))
+/* Also looks whether the process has got a descriptor that is the shim's. */
+#define start(id, exec) start_at(HERE, id, exec)
+uint32_t start_at(struct where w, const char *id, const char *exec_id);
 #define state(id, exec) as_state(ok(ask_state(id, exec)))
 #define wait_exit(id, exec) as_wait(ok(ask_wait(id, exec)))
 #define delete_task(id, exec) as_delete(ok(ask_delete(id, exec)))
