@@ -251,7 +251,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@contrib/setup build check
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
-	@tests/run tests/check-deps $(TESTS) $(if $(SAN_B),$(DIFF) $(TESTS:$(B)/%=$(SAN_B)/%)) \
+	@tests/run tests/check-deps tests/check-pains $(TESTS) $(if $(SAN_B),$(DIFF) $(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
@@ -280,8 +280,8 @@ check-docs: $(SHIM) $(BRASS) ## the manual pages and completions say what the pr
 	@tests/run BRASS_BUILD=$(B) tests/check-docs
 soak: $(SHIM) $(FAKES) $(B)/tests/e2e/test-soak ## 100,000 execs leave nothing; a minute of idleness
 	@SOAK_EXECS=100000 SOAK_IDLE=60 TEST_TIMEOUT=7200 tests/run $(B)/tests/e2e/test-soak
-check-deps:       ## who may include and call what
-	@tests/run tests/check-deps
+check-deps:       ## who may include and call what; whether tests/pains names tests that are there
+	@tests/run tests/check-deps tests/check-pains
 headers: $(GEN_H) ## each header compiles alone
 	$(Q)for h in $(HEADERS); do \
 		$(COMPILE) -MF /dev/null -fsyntax-only -include $$h -x c /dev/null || exit; done
