@@ -112,7 +112,7 @@ SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup cgroup-enable $(CHECK
 TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call doctor doctor-config \
 	doctor-host doctor-programs explain explain-cgroup explain-create \
 	explain-document explain-map explain-mounts explain-print inspect message-read \
-	message-write ps shims timestamp tree types usage validate document excerpt)
+	message-write ps ps-print shims timestamp tree types usage validate document excerpt)
 
 API = bootstrap events forward inspect linux_runc metrics_v1 metrics_v2 runc_options runtimeoptions task types \
 	google/protobuf/any google/protobuf/empty google/protobuf/timestamp
