@@ -77,7 +77,7 @@ static int request_all(int dir, char *request)
 static int enable_in(const char *path, const char *wanted)
 {
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char request[2 * WORDS_MAX];
+	char request[2 * WORDS_MAX] = "";
 	int r = dir < 0 ? -errno : missing(dir, wanted, request);
 
 	return r < 0 || !*request ? r : request_all(dir, request);
