@@ -260,7 +260,7 @@ static void fail_restore(struct op *op, bool runtime_tried)
 static void on_restored_connected(struct io *io, struct err *failure)
 {
 	struct process *p = container_of(io, struct process, io);
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 
 	if (failure) {
 		op->err = *failure;
@@ -325,7 +325,7 @@ static int run_restore(struct op *op, struct io *io)
 static void on_opened(struct io *io, struct err *failure)
 {
 	struct process *p = container_of(io, struct process, io);
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 	int r = 0;
 
 	if (failure) {

@@ -149,7 +149,7 @@ static void on_cancel(struct ttrpc_call *call, enum ttrpc_code why)
 static void on_connected(struct io *io, struct err *failure)
 {
 	struct container *c = container_of(io, struct container, init.io);
-	struct op *op = list_first(&c->init.ops, struct op, link);
+	struct op *op = op_first(&c->init);
 
 	if (failure) {
 		op->err = *failure;
@@ -191,7 +191,7 @@ static void on_created(struct command *cmd)
 static void on_opened(struct io *io, struct err *failure)
 {
 	struct container *c = container_of(io, struct container, init.io);
-	struct op *op = list_first(&c->init.ops, struct op, link);
+	struct op *op = op_first(&c->init);
 	struct creation *cr = creation_of(op);
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "create", args, io_child(io), true, 0 };

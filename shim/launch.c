@@ -107,7 +107,7 @@ static void fail_exec(struct op *op)
 static void on_exec_connected(struct io *io, struct err *failure)
 {
 	struct process *p = container_of(io, struct process, io);
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 
 	if (failure) {
 		op->err = *failure;
@@ -159,7 +159,7 @@ static int open_document(const struct process *p, struct err *e)
 static void on_exec_opened(struct io *io, struct err *failure)
 {
 	struct process *p = container_of(io, struct process, io);
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 	struct launch *la = launch_of(op);
 	struct container *c = p->container;
 	const char *args[ARGS_MAX];

@@ -2,6 +2,7 @@
 /* The FIFO of operations of each process; see op.h. */
 #include "shim/op.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "shim/log.h"
@@ -49,6 +50,14 @@ void op_submit_aside(struct op *op)
 	list_del(&op->link);
 	list_append(&op->process->asides, &op->link);
 	begin(op);
+}
+
+struct op *op_first(struct process *p)
+{
+	struct op *op = list_first(&p->ops, struct op, link);
+
+	assert(op);
+	return op;
 }
 
 void op_next(struct process *p)

@@ -49,6 +49,9 @@ struct ttrpc_call *op_end(struct op *op);
 /* Ends it and answers with op->err. */
 void op_fail(struct op *op);
 
+/* The one that is under way: what its continuations work for. There must be one. */
+struct op *op_first(struct process *p);
+
 /* Begins the first op of the FIFO, unless it is under way. */
 void op_next(struct process *p);
 

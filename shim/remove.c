@@ -135,7 +135,7 @@ static void run_delete(struct op *op)
 static void on_init_drained(struct io *io, bool complete)
 {
 	struct container *c = container_of(io, struct container, init.io);
-	struct op *op = list_first(&c->init.ops, struct op, link);
+	struct op *op = op_first(&c->init);
 
 	if (!complete)
 		log_write(LOG_WARN, c->id, "something still holds the output of the dead "
@@ -152,7 +152,7 @@ static void drain_init(struct op *op)
 
 static void on_gone(struct process *p)
 {
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 
 	p->gone = NULL;
 	timer_disarm(&removal_of(op)->death);
@@ -187,7 +187,7 @@ static void remove_init(struct op *op)
 static void on_exec_drained(struct io *io, bool complete)
 {
 	struct process *p = container_of(io, struct process, io);
-	struct op *op = list_first(&p->ops, struct op, link);
+	struct op *op = op_first(p);
 	const struct exit_record x = process_exit(p);
 	struct ttrpc_call *call;
 
