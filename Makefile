@@ -8,6 +8,7 @@
 #   make SAN=address,undefined    build/san-address-undefined/
 #   make COVERAGE=1               build/cov/
 #   make FUZZ=1                   build/fuzz/   (clang, libFuzzer)
+#   make STATIC=1                 build/static/ (for any distribution)
 #
 # Nothing here may need a compiler or pkg-config when the file is read: on a
 # fresh machine contrib/setup installs them in a recipe, and a second make goes on.
@@ -53,7 +54,7 @@ B ?= build/fuzz
 OPT ?= -O1 -g -fno-omit-frame-pointer
 VARIANT_FLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 else
-B ?= build
+B ?= $(if $(STATIC),build/static,build)
 OPT ?= -O2 -g
 HARDEN = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
@@ -83,7 +84,7 @@ PROTO_PATH = $(addprefix -I,$(sort $(call once,pi,$(PKG_CONFIG) --variable=inclu
 ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(GEN) $(HARDEN) $(PB_CFLAGS) $(YAJL_CFLAGS) $(CPPFLAGS)
 BASE_CFLAGS = -std=gnu11 $(OPT) -fPIE -fvisibility=hidden -fstack-protector-strong \
 	-ffunction-sections -fdata-sections $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS)
 COMPILE = $(CC) $(ALL_CPPFLAGS) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(WARN) -MMD -MP
 
 Q = $(if $(V),,@)
@@ -181,6 +182,12 @@ $(GEN)/%.pb-c.o: $(GEN)/%.pb-c.c $(B)/flags | $(GEN_H)
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -w -c -o $@ $<
 
+# A release brings the generated code along, and needs no protoc-c.
+READY = $(wildcard contrib/gen)
+ifneq ($(READY),)
+$(GEN_C) $(GEN_C:.c=.h): $(GEN)/%: $(READY)/%
+	$(Q)mkdir -p $(@D) && cp $< $@
+else
 protoc = mkdir -p $(GEN) && $(PROTOC_C) --c_out=$(GEN)
 $(GEN)/google/protobuf/%.pb-c.c $(GEN)/google/protobuf/%.pb-c.h:
 	$(call say,PROTO)
@@ -191,6 +198,7 @@ $(GEN)/ttrpc.pb-c.c $(GEN)/ttrpc.pb-c.h &: ttrpc/ttrpc.proto
 $(GEN)/%.pb-c.c $(GEN)/%.pb-c.h: shim/api/%.proto
 	$(call say,PROTO)
 	$(Q)$(protoc) -Ishim/api $(PROTO_PATH) $<
+endif
 
 # A flag that changes rebuilds everything, a new revision only what prints it.
 $(B)/flags: FORCE
@@ -280,6 +288,12 @@ check-docs: $(SHIM) $(BRASS) ## the manual pages and completions say what the pr
 	@tests/run BRASS_BUILD=$(B) tests/check-docs
 soak: $(SHIM) $(FAKES) $(B)/tests/e2e/test-soak ## 100,000 execs leave nothing; a minute of idleness
 	@SOAK_EXECS=100000 SOAK_IDLE=60 TEST_TIMEOUT=7200 tests/run $(B)/tests/e2e/test-soak
+.PHONY: check-static
+check-static: $(FAKES) $(TOOLS) $(E2E) ## the static build, over the fake runtime
+	@$(SUBMAKE) STATIC=1 B=build/static all
+	@for f in containerd-shim-brass-v2 brass; do \
+		! readelf -l build/static/$$f | grep INTERP || exit; done
+	@BRASS_SHIM=$(abspath build/static/containerd-shim-brass-v2) tests/run $(E2E)
 check-deps:       ## who may include and call what; whether tests/pains names tests that are there
 	@tests/run tests/check-deps tests/check-pains
 headers: $(GEN_H) ## each header compiles alone
@@ -330,7 +344,7 @@ compile_commands.json: ## for editors; in $(B)
 help:             ## this list
 	@sed -n 's/^\([a-z0-9_.-]*\):[^#]*## */\1\t/p' Makefile | expand -t 24
 	@echo 'fuzz-NAME               tests/fuzz/fuzz-NAME.c for FUZZ_SECONDS ($(FUZZ_SECONDS))'
-	@echo 'Variables: V=1 WERROR=1 SAN= COVERAGE=1 FUZZ=1 B= CC= CFLAGS= PREFIX= DESTDIR='
+	@echo 'Variables: V=1 WERROR=1 SAN= COVERAGE=1 FUZZ=1 STATIC=1 B= CC= CFLAGS= PREFIX= DESTDIR='
 
 # ------------------------------------------------------- install and release
 
@@ -358,14 +372,22 @@ clean:            ## build/ away, all variants
 	rm -rf $(B) build autom4te.cache
 
 DIST = brass-$(VERSION)
-dist:             ## $(B)/brass-VERSION.tar.gz of what is committed, with configure
+DIST_TIME = --mtime=@$(call once,dist_time,git log -1 --format=%ct)
+dist: $(GEN_C)    ## $(B)/brass-VERSION.tar.gz of what is committed, with configure and generated code
+	@contrib/setup dist
 	$(Q)rm -rf $(B)/dist && mkdir -p $(B)/dist
 	$(Q)git archive --prefix=$(DIST)/ HEAD | tar -x -C $(B)/dist
 	$(Q)git rev-parse --short=12 HEAD >$(B)/dist/$(DIST)/.revision
 	$(Q)cd $(B)/dist/$(DIST) && autoconf && rm -rf autom4te.cache
-	$(Q)tar -C $(B)/dist -czf $(B)/$(DIST).tar.gz --owner=0 --group=0 $(DIST)
+	$(Q)mkdir $(B)/dist/$(DIST)/contrib/gen && cd $(GEN) && cp --parents -t $(abspath $(B))/dist/$(DIST)/contrib/gen \
+		$(patsubst $(GEN)/%,%,$(GEN_C) $(GEN_C:.c=.h))
+	$(Q)chmod -R u=rwX,go=rX $(B)/dist
+	$(Q)tar -C $(B)/dist --sort=name --owner=0 --group=0 --numeric-owner $(DIST_TIME) \
+		-c $(DIST) | gzip -9n >$(B)/$(DIST).tar.gz
 	$(Q)rm -rf $(B)/dist && echo $(B)/$(DIST).tar.gz
-distcheck: dist   ## unpacks it, configures, builds elsewhere, tests, installs, uninstalls
+distcheck: dist   ## makes it twice, unpacks it, builds it without protoc-c, git and autoconf
+	@$(SUBMAKE) B=$(B)/dist-again dist
+	cmp $(B)/$(DIST).tar.gz $(B)/dist-again/$(DIST).tar.gz
 	tests/distcheck $(B)/$(DIST).tar.gz
 
 -include $(patsubst %.c,$(B)/obj/%.d,$(OWN_SRC) $(TEST_SRC)) $(GEN_C:.c=.d)
