@@ -247,7 +247,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-matrix check-fuzz check-san check-deps check-docs headers
+.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
 
@@ -278,6 +278,15 @@ check-matrix:     ## all of it on three containerds, runc and crun, CRI; MATRIX=
 	@contrib/setup build check hosts
 	@$(SUBMAKE) B=$(B) tests
 	@BRASS_BUILD=$(B) tests/matrix $(MATRIX)
+check-vm:         ## machines with cgroup v2 alone, with systemd and without; root
+	@contrib/setup build check
+	@$(SUBMAKE) B=$(B) tests
+	@BRASS_BUILD=$(B) tests/vm/check
+check-docker:     ## Docker 26 and 28 over brass; root
+	@contrib/setup build check hosts
+	@$(SUBMAKE) B=$(B) tests
+	@tests/run BRASS_BUILD=$(B) HOST_SUITE=trixie tests/docker/docker.bats \
+		HOST_SUITE=forky HOST_RUNTIME=io.containerd.runc.v2 tests/docker/docker.bats
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
 	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)
