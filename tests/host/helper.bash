@@ -183,7 +183,7 @@ exec_prints() {
 
 # Waits for a condition; $SOON is for machines that are slow.
 soon() {
-	wait_for "${SOON:-10}" "$@" || { echo "not in time: $*"; return 1; }
+	wait_for "${SOON:-30}" "$@" || { echo "not in time: $*"; return 1; }
 }
 
 gone() {
