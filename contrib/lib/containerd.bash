@@ -32,7 +32,7 @@
 #                           there still: processes, mounts, cgroups, sockets, runc state;
 #                           nothing and 1 (as grep) if there is none. For use after the
 #                           containers were deleted; see also no_leftovers.
-#   no_leftovers            waits up to 5 s for leftovers to be none; prints them if not
+#   no_leftovers            waits up to 20 s for leftovers to be none; prints them if not
 #   cleanup                 everything away by force, DIR too; safe to call at any time
 #                           and twice (for trap)
 
@@ -252,7 +252,7 @@ leftovers() {
 }
 
 no_leftovers() {
-	wait_for 5 none_left && return
+	wait_for 20 none_left && return
 	leftovers
 	return 1
 }

@@ -105,7 +105,7 @@ clean_afterwards() {
 
 # containerd holds no FIFO of a container that is gone.
 no_open_fifos() {
-	wait_for 5 no_fifo_in "$CONTAINERD_PID" && return
+	wait_for 20 no_fifo_in "$CONTAINERD_PID" && return
 	find "/proc/$CONTAINERD_PID/fd" -lname "$CONTAINERD_DIR/state/*/log" -printf 'FIFO %l\n'
 	return 1
 }
