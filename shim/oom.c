@@ -262,6 +262,7 @@ int oom_arm(struct container *c)
 	_cleanup_close_ int dir = -1;
 
 	oom_disarm(c);
+	c->oom.notified = 0; /* of a cgroup that a restore that failed had made */
 	if (cgroup_has(&c->cgroup, CGROUP_MEMORY) &&
 	    !cgroup_owns(&c->cgroup, CGROUP_MEMORY))
 		return -EXDEV;
