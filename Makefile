@@ -132,6 +132,8 @@ UNIT = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/unit/test-*.c)))
 E2E = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/e2e/test-*.c)))
 DIFF_SRC = $(sort $(wildcard tests/diff/*.c))
 DIFF = $(B)/tests/diff/test-diff
+MUTATE_SRC = $(sort $(wildcard tests/mutate/*.c))
+MUTATE = $(B)/tests/mutate/test-mutate
 FUZZERS = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
 HOST = $(sort $(wildcard tests/host/*.bats))
 # What more than one test of a folder shares is linked to each of them.
@@ -144,7 +146,7 @@ FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))
 # What tests call: a console socket; the shim of a build without criu.
 TOOLS = $(B)/take-console $(B)/shim-without-criu
 TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
-	tests/fuzz/*.c))
+	tests/fuzz/*.c tests/mutate/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c $(TOOL_SRC) shim/tool/brass.c
 HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h shim/tool/*.h))
 
@@ -229,6 +231,9 @@ $(E2E): $(B)/%: $(B)/obj/%.o $(call objs,$(E2E_COMMON)) $(ARCHIVES)
 $(DIFF): $(call objs,$(DIFF_SRC) $(E2E_COMMON)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
+$(MUTATE): $(call objs,$(MUTATE_SRC)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
@@ -247,9 +252,9 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn soak check check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
+.PHONY: churn soak check check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
-tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF))
+tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF) $(MUTATE))
 
 # The sanitizers come on top of a plain build only.
 SANITIZERS = address,undefined
@@ -259,7 +264,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@contrib/setup build check
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
-	@tests/run tests/check-deps tests/check-pains $(TESTS) $(if $(SAN_B),$(DIFF) $(TESTS:$(B)/%=$(SAN_B)/%)) \
+	@tests/run tests/check-deps tests/check-pains $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
@@ -269,6 +274,8 @@ check-e2e: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a f
 	@tests/run $(E2E)
 check-faults: $(SHIM) $(FAKES) $(B)/tests/e2e/test-faults ## every call that can fail, one by one; minutes
 	@E2E_FAULTS=all TEST_TIMEOUT=1200 tests/run $(B)/tests/e2e/test-faults
+check-mutate: $(MUTATE) ## what the checker calls an error, runc refuses: 6000 changed documents; root
+	@tests/run MUTATE_DOCUMENTS=6000 MUTATE_RUNS=600 TEST_TIMEOUT=1800 $(MUTATE)
 check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busybox; root
 	@tests/run $(DIFF)
 check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root
