@@ -152,9 +152,15 @@ static void end_mount(struct checker *c, const struct json_event *e)
 {
 	const struct place at = c->frames[c->depth - 1].at;
 	const char *path = json_path(c->json);
+	char type[300];
 	bool maps = c->facts.mount.uid_map || c->facts.mount.gid_map;
 
 	(void)e;
+	snprintf(type, sizeof(type), "%s.type", path);
+	if (c->facts.mount.bind) /* whose type is not looked at */
+		check_warn_at(c, &c->facts.mount.bad_type, type, "has a NUL character");
+	else
+		check_fail_at(c, &c->facts.mount.bad_type, type, "has a NUL character");
 	if (!c->facts.mount.bind && !c->facts.mount.type)
 		check_warn_at(c, &at, path,
 			      "neither a type nor the option \"bind\": there is "
@@ -320,7 +326,8 @@ static void config_value(struct checker *c, unsigned fn, const struct json_event
 	case MOUNT_TYPE:
 		c->facts.mount.type |= e->len > 0;
 		c->facts.mount.bind |= check_is(e, "bind");
-		check_nul(c, e);
+		if (memchr(e->text, '\0', e->len))
+			c->facts.mount.bad_type = check_place(e);
 		break;
 	case SOURCE:
 		check_nul(c, e);

@@ -110,6 +110,7 @@ struct check_facts {
 	/* Of the mount, namespace, device, limit, filter … at hand. */
 	struct {
 		bool bind, data, type, uid_map, gid_map, idmap;
+		struct place bad_type;
 	} mount;
 	struct {
 		unsigned type;

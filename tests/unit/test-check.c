@@ -169,7 +169,7 @@ static void test_mounts_and_hooks(void **state)
 		  "warning mounts[0].destination: is empty\n" },
 		{ MOUNT("\"destination\":\"/\\u0000\",\"type\":\"t\\u0000\",\"source\":\"\\u0000\""),
 		  "error mounts[0].destination: has a NUL character, which no path can have\n"
-		  "error mounts[0].type: has a NUL character, which no path can have\n"
+		  "error mounts[0].type: has a NUL character\n"
 		  "error mounts[0].source: has a NUL character, which no path can have\n" },
 		{ MOUNT("\"destination\":\"/a\",\"source\":\"/b\""),
 		  "warning mounts[0]: neither a type nor the option \"bind\": there is nothing to "
