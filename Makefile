@@ -35,6 +35,10 @@ LIBSECCOMP ?= yes
 # The two libraries are linked statically where their .a is there: a shim runs once
 # per pod, and each library that is mapped costs it dirty pages.
 STATIC_LIBS ?= yes
+# So is the C library: ld.so's work costs more time and dirty pages than all of ours.
+STATIC_LIBC ?= yes
+# Code at a random address (PIE) costs some 30 kB per shim, of tables that are relocated.
+PIE ?= yes
 FUZZ_SECONDS ?= 600
 
 # ------------------------------------------------------------ variants
@@ -82,9 +86,16 @@ PROTO_PATH = $(addprefix -I,$(sort $(call once,pi,$(PKG_CONFIG) --variable=inclu
 	$(call once,pci,$(PKG_CONFIG) --variable=includedir libprotobuf-c)))
 
 ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(GEN) $(HARDEN) $(PB_CFLAGS) $(YAJL_CFLAGS) $(CPPFLAGS)
-BASE_CFLAGS = -std=gnu11 $(OPT) -fPIE -fvisibility=hidden -fstack-protector-strong \
+pie = $(if $(filter yes,$(PIE)),$1,$2)
+BASE_CFLAGS = -std=gnu11 $(OPT) $(call pie,-fPIE,-fno-pie) -fvisibility=hidden -fstack-protector-strong \
 	-ffunction-sections -fdata-sections $(CFLAGS)
-ALL_LDFLAGS = $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS)
+COMMON_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS)
+STATIC_LDFLAGS = $(call pie,-static-pie,-static -no-pie) $(COMMON_LDFLAGS)
+ALL_LDFLAGS = $(if $(STATIC),$(STATIC_LDFLAGS),$(call pie,-pie,-no-pie) $(COMMON_LDFLAGS))
+# The sanitizers and gcov need the shared library.
+static = $(if $(SAN)$(COVERAGE)$(FUZZ),,$(if $(filter yes,$(STATIC_LIBC)),$(wildcard \
+	$(call once,libc,$(CC) -print-file-name=libc.a))))
+SHIM_LDFLAGS = $(if $(static),$(STATIC_LDFLAGS),$(ALL_LDFLAGS))
 COMPILE = $(CC) $(ALL_CPPFLAGS) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(WARN) -MMD -MP
 
 Q = $(if $(V),,@)
@@ -104,8 +115,8 @@ SPEC_SRC += $(if $(filter yes,$(LIBCAP)),spec/check-cap.c,spec/check-cap-none.c)
 	$(if $(filter yes,$(LIBSECCOMP)),spec/check-seccomp.c,spec/check-seccomp-none.c)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
-SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup cgroup-enable $(CHECKPOINT) command console container control create delete err event \
-	flags info inspect io kill launch limits lines log logger mount mount-fuse mount-idmap mount-loop \
+SHIM_SRC = $(patsubst %,shim/%.c,action args bundle cgroup cgroup-enable $(CHECKPOINT) command console container control create delete direct err event \
+	flags info inspect io kill launch limits lines log logger memory mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pace pack pids process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util verdict)
 
@@ -134,6 +145,10 @@ DIFF_SRC = $(sort $(wildcard tests/diff/*.c))
 DIFF = $(B)/tests/diff/test-diff
 MUTATE_SRC = $(sort $(wildcard tests/mutate/*.c))
 MUTATE = $(B)/tests/mutate/test-mutate
+BENCH_SRC = $(filter-out tests/bench/test-%,$(sort $(wildcard tests/bench/*.c)))
+BENCH = $(B)/tests/bench/bench
+# What the shim costs, against tests/bench/baseline: says something of a plain build only.
+GUARD = $(if $(SAN)$(COVERAGE)$(FUZZ),,$(B)/tests/bench/test-guard)
 FUZZERS = $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz-*.c)))
 HOST = $(sort $(wildcard tests/host/*.bats))
 # What more than one test of a folder shares is linked to each of them.
@@ -144,9 +159,9 @@ FAKE_SRC = $(sort $(wildcard tests/fake/*.c))
 FAKES = $(patsubst tests/fake/%.c,$(B)/%,$(filter tests/fake/fake-%,$(FAKE_SRC))) \
 	$(patsubst tests/fake/%.c,$(B)/%.so,$(filter-out tests/fake/fake-%,$(FAKE_SRC)))
 # What tests call: a console socket; the shim of a build without criu.
-TOOLS = $(B)/take-console $(B)/shim-without-criu
+TOOLS = $(B)/take-console $(B)/shim-without-criu $(B)/dynamic/containerd-shim-brass-v2
 TEST_SRC = $(sort $(wildcard tests/unit/*.c tests/e2e/*.c tests/diff/*.c tests/host/*.c \
-	tests/fuzz/*.c tests/mutate/*.c))
+	tests/fuzz/*.c tests/mutate/*.c tests/bench/*.c))
 OWN_SRC = $(TTRPC_SRC) $(SPEC_SRC) $(SHIM_SRC) shim/main.c $(TOOL_SRC) shim/tool/brass.c
 HEADERS = $(sort $(wildcard ttrpc/*.h spec/*.h shim/*.h shim/tool/*.h))
 
@@ -160,7 +175,8 @@ all: $(SHIM) $(BRASS) $(B)/libttrpc.a $(B)/libttrpc.pc
 
 $(SHIM): $(B)/obj/shim/main.o $(ARCHIVES)
 	$(call say,LINK)
-	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(SHIM_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)sync $@ # until it is on the disk, its pages count as dirty in every shim
 
 $(BRASS): $(B)/obj/shim/tool/brass.o $(TOOL_ARCHIVES)
 	$(call say,LINK)
@@ -204,7 +220,7 @@ endif
 
 # A flag that changes rebuilds everything, a new revision only what prints it.
 $(B)/flags: FORCE
-	@mkdir -p $(@D) && echo '$(COMPILE) $(ALL_LDFLAGS) $(LIBS) $(NAME_LIBS)' >$@.new && \
+	@mkdir -p $(@D) && echo '$(COMPILE) $(SHIM_LDFLAGS) $(LIBS) $(NAME_LIBS)' >$@.new && \
 		{ cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 $(GEN)/version.h: FORCE
 	@mkdir -p $(@D) && rev=$$(cat .revision 2>/dev/null || \
@@ -234,12 +250,22 @@ $(DIFF): $(call objs,$(DIFF_SRC) $(E2E_COMMON)) $(ARCHIVES)
 $(MUTATE): $(call objs,$(MUTATE_SRC)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test)
+$(BENCH): $(call objs,$(BENCH_SRC) $(E2E_COMMON)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
+$(GUARD): $(call objs,tests/bench/test-guard.c $(E2E_COMMON)) $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(if $(FUZZ),-fsanitize=fuzzer)
 $(B)/take-console: $(B)/obj/tests/host/console.o
 	$(call say,LINK)
 	$(Q)$(link_test)
+# Into a static program no library can be preloaded.
+$(B)/dynamic/containerd-shim-brass-v2: $(B)/obj/shim/main.o $(ARCHIVES)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(link_test)
 # It stands before the archives, so that nothing takes the other one out of them.
 $(B)/shim-without-criu: $(call objs,shim/main.c shim/checkpoint-none.c) $(ARCHIVES)
 	$(call say,LINK)
@@ -254,7 +280,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 
 .PHONY: churn soak check check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
-tests: $(SHIM) $(BRASS) $(TESTS) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF) $(MUTATE))
+tests: $(SHIM) $(BRASS) $(TESTS) $(GUARD) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF) $(MUTATE))
 
 # The sanitizers come on top of a plain build only.
 SANITIZERS = address,undefined
@@ -264,7 +290,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@contrib/setup build check
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
-	@tests/run tests/check-deps tests/check-pains $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
+	@tests/run tests/check-deps tests/check-pains $(GUARD) $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
@@ -272,7 +298,7 @@ check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
 	@tests/run $(FUZZERS)
 check-e2e: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) $(E2E) ## the real binary over a fake runtime
 	@tests/run $(E2E)
-check-faults: $(SHIM) $(FAKES) $(B)/tests/e2e/test-faults ## every call that can fail, one by one; minutes
+check-faults: $(SHIM) $(FAKES) $(TOOLS) $(B)/tests/e2e/test-faults ## every call that can fail, one by one; minutes
 	@E2E_FAULTS=all TEST_TIMEOUT=1200 tests/run $(B)/tests/e2e/test-faults
 check-mutate: $(MUTATE) ## what the checker calls an error, runc refuses: 6000 changed documents; root
 	@tests/run MUTATE_DOCUMENTS=6000 MUTATE_RUNS=600 TEST_TIMEOUT=1800 $(MUTATE)
@@ -325,7 +351,15 @@ $(FUZZ_NAMES):    # fuzz-NAME: runs that target for FUZZ_SECONDS
 		-artifact_prefix=build/fuzz/ build/fuzz/corpus/$(@:fuzz-%=%) \
 		tests/fuzz/corpus/$(@:fuzz-%=%)
 
-.PHONY: check-fresh coverage demo
+.PHONY: check-fresh coverage demo bench bench-baseline check-guard
+bench:            ## the stock shim and ours, measured in turns (BENCH_GROUPS="...": only those); root
+	@contrib/setup build demo check
+	@$(SUBMAKE) $(SHIM) $(BENCH) $(FAKES)
+	@tests/bench/run $(B) $(BENCH_GROUPS)
+bench-baseline: $(SHIM) $(GUARD) $(FAKES) ## what check's guard compares with: takes today's figures
+	@GUARD_RENEW=tests/bench/baseline $(GUARD)
+check-guard: $(SHIM) $(GUARD) $(FAKES) ## what a shim costs, against tests/bench/baseline
+	@tests/run $(GUARD)
 check-fresh:      ## demo and check on a new Debian 12 that has git and make; root
 	@contrib/check-fresh
 demo:             ## a container through containerd, brass and runc; installs; root

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "shim/bundle.h"
+#include "shim/direct.h"
 #include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/mount.h"
@@ -314,6 +315,20 @@ static int set_stdio(struct process *p, const struct create_request *r, struct e
 	return ok ? 0 : err_nomem(e);
 }
 
+/* What needs a pipe of our own has one: a label may not reach the FIFO, a policy counts. */
+static int choose_stdio(struct container *c, struct err *e)
+{
+	if (direct_wanted(c->spec.stdio, &c->direct, e) < 0)
+		return -e->code;
+	if (!c->direct || (!c->spec.labelled && !log_policy_is_set(&c->log_policy)))
+		return 0;
+	c->direct = false;
+	if (c->spec.stdio)
+		log_write(LOG_WARN, c->id, "no direct output: the container has %s",
+			  c->spec.labelled ? "a security label" : "a log policy");
+	return 0;
+}
+
 static int prepare_bundle(struct container *c, struct creation *cr, struct err *e)
 {
 	struct spec_error se;
@@ -332,6 +347,8 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 	r = verdict_config(c->bundle, c->id, e);
 	if (r < 0)
 		return r;
+	if (choose_stdio(c, e) < 0)
+		return -e->code;
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;

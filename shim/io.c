@@ -29,7 +29,7 @@ void io_init(struct io *io, struct loop *l, const char *id)
 		struct io_stream *s = &io->streams[i];
 
 		*s = (struct io_stream){ .io = io, .ours = -1, .theirs = -1, .done = true,
-					 .relay = RELAY_INIT };
+					 .relay = RELAY_INIT, .direct = DIRECT_INIT };
 		s->relay.losing = on_losing;
 		sink_init(&s->sink, l);
 		io->child[i] = -1;
@@ -78,14 +78,37 @@ static int open_stdin_file(struct io *io, const char *path, struct err *e)
 	return 0;
 }
 
+/* 1: it has to be a pipe. */
+static int open_direct(struct io *io, int i, const struct io_request *r, struct err *e)
+{
+	struct io_stream *s = &io->streams[i];
+	int n;
+
+	if (!r->direct || i == IO_STDIN)
+		return 1;
+	n = direct_open(s->path, &s->sink.hold, &io->child[i], e);
+	if (n != 0)
+		return n;
+	s->is_direct = true;
+	s->done = false;
+	if (fchown(io->child[i], r->uid, r->gid) < 0)
+		return err_sys(e, errno, "failed to chown %s", stream_names[i]);
+	return 0;
+}
+
 static int open_stream(struct io *io, int i, const struct io_request *r, struct err *e)
 {
+	int n;
+
 	if (!io->streams[i].path) {
 		io->child[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
 		return io->child[i] < 0 ? err_sys(e, errno, "open /dev/null") : 0;
 	}
 	if (i == IO_STDIN && open_stdin_file(io, io->streams[i].path, e) < 0)
 		return -e->code;
+	n = open_direct(io, i, r, e);
+	if (n <= 0)
+		return n;
 	return io->child[i] < 0 ? open_pipe(io, i, r, e) : 0;
 }
 
@@ -147,7 +170,7 @@ static void open_early(struct io *io)
 	for (int i = IO_STDOUT; i <= IO_STDERR; i++) {
 		struct io_stream *s = &io->streams[i];
 
-		if (s->path && s->theirs < 0 && !(io->terminal && i == IO_STDERR))
+		if (s->path && s->theirs < 0 && !s->is_direct && !(io->terminal && i == IO_STDERR))
 			s->theirs = sink_open(&s->sink, s->path, &ignored);
 		if (s->theirs < 0)
 			s->theirs = -1;
@@ -360,6 +383,14 @@ static void on_output_end(struct relay *r, int sink)
 	end_output(container_of(r, struct io_stream, relay), sink, r->lost);
 }
 
+static void on_direct_end(struct direct *d)
+{
+	struct io_stream *s = container_of(d, struct io_stream, direct);
+
+	/* What a client that is away has not read yet stays for it, as after a relay. */
+	end_output(s, direct_write_end(s->sink.hold), 0);
+}
+
 static void on_tty_end(struct tty *t, int sink)
 {
 	struct io *io = container_of(t, struct io, tty);
@@ -449,6 +480,10 @@ static int connect_stream(struct io_stream *s, struct err *e)
 	struct io *io = s->io;
 	int fd, r;
 
+	if (s->is_direct && !s->done) {
+		r = direct_watch(&s->direct, io->loop, s->sink.hold, on_direct_end);
+		return r < 0 ? err_sys(e, -r, "watch %s", s->path) : 0;
+	}
 	if (s->done || s->ours < 0)
 		return 0;
 	fd = s->theirs >= 0 ? TAKE_FD(s->theirs) : open_theirs(s, e);
@@ -598,6 +633,8 @@ void io_close(struct io *io)
 		struct io_stream *s = &io->streams[i];
 
 		relay_stop(&s->relay);
+		direct_stop(&s->direct);
+		s->is_direct = false;
 		sink_close(&s->sink);
 		closep(&s->ours);
 		closep(&s->theirs);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "shim/console.h"
+#include "shim/direct.h"
 #include "shim/err.h"
 #include "shim/logger.h"
 #include "shim/pace.h"
@@ -29,6 +30,8 @@ struct io_stream {
 	bool done;    /* ended, or never there */
 	struct relay relay;
 	struct sink sink;
+	bool is_direct; /* the process has the client's FIFO itself */
+	struct direct direct;
 	struct pace *pace; /* an output under a log policy; NULL: none */
 };
 
@@ -64,6 +67,7 @@ struct io_request {
 	uid_t uid;                     /* owner of the pipes' container ends */
 	gid_t gid;
 	const struct log_policy *policy; /* of the outputs, or NULL */
+	bool direct;                   /* outputs that are FIFOs are the process's own */
 };
 
 /* Makes @io safe for io_close(); nothing is opened. @id is borrowed. */

@@ -70,6 +70,12 @@
  */
 #define LIMIT_EVENT_BYTES (8u << 20)
 
+/*
+ * Nothing has happened for so long: memory is given back (memory.h). Long enough
+ * that a client's calls in a row find everything in place.
+ */
+#define LIMIT_QUIET_MS 30
+
 /* Containers of one shim: ten times what a pod has been seen to have. */
 #define LIMIT_CONTAINERS 4096
 

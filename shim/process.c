@@ -91,6 +91,7 @@ void process_open_io(struct process *p, void (*opened)(struct io *, struct err *
 		.gid = c->options.io_gid,
 		/* What an exec prints is an answer to somebody, no log. */
 		.policy = process_is_init(p) ? &c->log_policy : NULL,
+		.direct = process_is_init(p) && c->direct,
 	};
 
 	io_open(&p->io, &r, opened);

@@ -14,6 +14,13 @@
 /* What one callback moves at most before others get their turn. */
 #define ROUND_BYTES (1u << 20)
 #define BUFFER_BYTES (64u << 10)
+/*
+ * Who fills a pipe so often is held up by its size, and we are woken for each
+ * filling: then both pipes grow. Unread, they hold that much more.
+ */
+#define FULL_PIPE (64u << 10)
+#define FULL_OFTEN 16
+#define LARGE_PIPE (1 << 20)
 
 /* One thread, so one buffer. Untouched (and so not in memory) until it is needed. */
 static uint8_t buffer[BUFFER_BYTES];
@@ -58,11 +65,20 @@ static void wait_for_either(struct relay *r)
 	watch_set(&r->dst, EPOLLOUT);
 }
 
+/* Best effort: a user's pages for pipes are limited. */
+static void grow(struct relay *r)
+{
+	if (fcntl(r->src.fd, F_SETPIPE_SZ, LARGE_PIPE) >= 0)
+		fcntl(r->dst.fd, F_SETPIPE_SZ, LARGE_PIPE);
+}
+
 static ssize_t splice_some(struct relay *r, size_t max)
 {
 	ssize_t n = splice(r->src.fd, NULL, r->dst.fd, NULL, max,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
+	if (n >= (ssize_t)FULL_PIPE && r->full < FULL_OFTEN && ++r->full == FULL_OFTEN)
+		grow(r);
 	if (n < 0 && errno == EINVAL) {
 		r->state = RELAY_COPY;
 		errno = EINTR;
@@ -218,6 +234,9 @@ static bool move(struct relay *r)
 		if (n > 0) {
 			moved += (size_t)n;
 			r->moved += (uint64_t)n;
+			/* That was all there was, or all there was room for: the loop tells. */
+			if (spliced && !r->pace)
+				return true;
 			continue;
 		}
 		if (n < 0 && error == EINTR)

@@ -32,6 +32,7 @@ struct relay {
 	size_t rest_off, rest_len;
 	struct pace *pace;     /* the log policy of this output, or NULL; borrowed */
 	uint64_t moved, lost;  /* bytes, for the log; lost: the sink has failed */
+	unsigned full;         /* how often it found a pipe full */
 	int sink_error;        /* errno of the sink that broke, 0: none did */
 	/*
 	 * The source has ended, or (without keep_reading) the sink broke. The

@@ -15,6 +15,7 @@
 
 #include "shim/flags.h"
 #include "shim/log.h"
+#include "shim/memory.h"
 #include "shim/shim.h"
 #include "shim/util.h"
 
@@ -46,7 +47,6 @@ static void reconsider(struct work *w)
 	struct shim *s = container_of(w, struct shim, reconsider);
 	uint64_t lease = s->limits.lease_ns;
 
-	memory_trim();
 	if (s->leaving && !is_busy(s))
 		go(s);
 	if (s->going) {
@@ -92,6 +92,37 @@ static void on_lease(struct timer *t)
 }
 
 /* ---------------------------------------------------------------- hooks */
+
+static bool container_has_ops(struct container *c)
+{
+	struct process *p;
+
+	if (!list_empty(&c->init.ops))
+		return true;
+	list_for_each(p, &c->execs, link)
+		if (!list_empty(&p->ops))
+			return true;
+	return false;
+}
+
+static bool has_ops(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (container_has_ops(c))
+			return true;
+	return false;
+}
+
+static void on_quiet(struct loop *l)
+{
+	struct shim *s = container_of(l, struct shim, loop);
+
+	/* Then it is only a command that we wait for, and there will be more to do. */
+	if (!has_ops(s))
+		memory_rest(!s->debug);
+}
 
 static void on_conns_changed(struct ttrpc_server *server)
 {
@@ -217,6 +248,7 @@ static int open_shim(struct shim *s, const struct flags *f)
 		return fd;
 
 	s->ns = f->ns;
+	s->debug = f->debug;
 	list_init(&s->containers);
 	limits_load(&s->limits);
 	timer_init(&s->lease, on_lease);
@@ -224,6 +256,8 @@ static int open_shim(struct shim *s, const struct flags *f)
 	r = loop_init(&s->loop);
 	if (r < 0)
 		return r;
+	s->loop.quiet = on_quiet;
+	s->loop.quiet_ms = LIMIT_QUIET_MS;
 	reaper_init(&s->reaper, &s->loop);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -268,6 +302,7 @@ int serve_main(const struct flags *f, const char *runtime_name)
 	static struct shim shim = { .socket = SOCKET_INIT };
 	int r;
 
+	memory_init();
 	shim.runtime_name = runtime_name;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ignore_sigpipe();

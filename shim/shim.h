@@ -73,6 +73,7 @@ struct container {
 	struct spec spec;
 	struct spec_options options;
 	struct log_policy log_policy; /* of the init's outputs */
+	bool direct;      /* the init's outputs (direct.h) */
 	char *runtime;    /* program: options.binary_name, or "runc" */
 	char *root;       /* its --root: options.root and the namespace */
 	bool systemd_cgroup;
@@ -110,6 +111,7 @@ struct shim {
 	const char *ns, *runtime_name;
 	struct socket socket;
 	struct shim_record record; /* we, for the bundles */
+	bool debug;
 	bool leaving;       /* SIGTERM: go when no container runs */
 	bool going;         /* the socket is gone; only events are left to send */
 	struct timer lease; /* nobody needs us, or the last events take too long */

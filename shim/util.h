@@ -69,9 +69,6 @@ int write_all(int fd, const void *data, size_t len);
 /* A decimal number of at most @max that is all of @s: 0, or -EINVAL. */
 int parse_uint(const char *s, uint64_t max, uint64_t *out);
 
-/* Gives free memory back to the system; to be called when something large has ended. */
-void memory_trim(void);
-
 /* An anonymous file in memory (memfd_create(2)), or a negative errno. */
 int memfd_open(const char *name);
 /* Reads up to @size - 1 bytes from its start into @buf and ends them with NUL; returns how many. */

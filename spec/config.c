@@ -34,6 +34,7 @@ static int on_annotations(struct json *j, const struct json_event *e)
 	forget(&r->sandbox);
 	forget(&r->spec->log_policy);
 	forget(&r->spec->log_rate);
+	forget(&r->spec->stdio);
 	return 0;
 }
 
@@ -52,6 +53,8 @@ static int on_annotation(struct json *j, const struct json_event *e)
 		return json_copy(j, value, &r->spec->log_policy);
 	if (json_key_is(j, "io.brass.log.rate"))
 		return json_copy(j, value, &r->spec->log_rate);
+	if (json_key_is(j, "io.brass.stdio"))
+		return json_copy(j, value, &r->spec->stdio);
 	return 0;
 }
 
@@ -108,6 +111,14 @@ static int on_namespace_type(struct json *j, const struct json_event *e)
 	return 0;
 }
 
+static int on_label(struct json *j, const struct json_event *e)
+{
+	struct reading *r = json_data(j);
+
+	r->spec->labelled |= e->len > 0;
+	return 0;
+}
+
 static const struct json_rule rules[] = {
 	{ "annotations", JSON_NULL, on_annotations, 0 },
 	{ "annotations.*", JSON_STRING | JSON_NULL, on_annotation, 0 },
@@ -117,6 +128,8 @@ static const struct json_rule rules[] = {
 	{ "linux.namespaces[]", JSON_OBJECT | JSON_END, on_namespace, 0 },
 	{ "linux.namespaces[].path", JSON_STRING, on_namespace_path, 0 },
 	{ "linux.namespaces[].type", JSON_STRING, on_namespace_type, 0 },
+	{ "process.apparmorProfile", JSON_STRING, on_label, 0 },
+	{ "process.selinuxLabel", JSON_STRING, on_label, 0 },
 };
 
 /* Reads the file @path, or if that is NULL, @json. */
@@ -166,4 +179,5 @@ void spec_release(struct spec *s)
 	forget(&s->cgroups_path);
 	forget(&s->log_policy);
 	forget(&s->log_rate);
+	forget(&s->stdio);
 }

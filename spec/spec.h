@@ -42,6 +42,8 @@ struct spec {
 	char *cgroups_path; /* linux.cgroupsPath */
 	/* Annotations of ours, as they stand there: io.brass.log.policy, io.brass.log.rate. */
 	char *log_policy, *log_rate;
+	char *stdio; /* io.brass.stdio */
+	bool labelled; /* process.selinuxLabel or .apparmorProfile is set */
 	/* linux.namespaces has a "pid" entry without (or with an empty) path (contract 4.13). */
 	bool private_pid_ns;
 };

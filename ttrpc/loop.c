@@ -21,6 +21,9 @@ int loop_init(struct loop *l)
 {
 	l->stopped = false;
 	l->result = 0;
+	l->quiet = NULL;
+	l->quiet_ms = 0;
+	l->stirred = true;
 	l->batch_pos = l->batch_len = 0;
 	list_init(&l->timers);
 	list_init(&l->works);
@@ -111,14 +114,23 @@ static void run_events(struct loop *l)
 
 int loop_round(struct loop *l, int timeout_ms)
 {
+	bool may_rest = l->quiet && l->stirred;
 	int n;
 
 	assert(l->batch_len == 0); /* rounds do not nest */
 	run_works(l);
-	n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH,
-		       l->stopped ? 0 : wait_time(l, timeout_ms));
+	timeout_ms = l->stopped ? 0 : wait_time(l, timeout_ms);
+	may_rest = may_rest && (timeout_ms < 0 || timeout_ms > l->quiet_ms);
+	n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, may_rest ? l->quiet_ms : timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return -errno;
+	/* Not by timers: what only tries again now and then needs no rest each time. */
+	if (n != 0) {
+		l->stirred = true;
+	} else if (may_rest) {
+		l->stirred = false;
+		l->quiet(l);
+	}
 	l->batch_len = n < 0 ? 0 : n;
 	run_timers(l);
 	run_events(l);

@@ -8,7 +8,7 @@
  * included; an event already fetched for a removed watch is not delivered.
  *
  * One round is: deferred work; wait; due timers; descriptor events; deferred
- * work. Nothing wakes the loop when nothing happens.
+ * work. Nothing wakes the loop when nothing happens (but once, for quiet()).
  *
  * Times are nanoseconds of CLOCK_MONOTONIC. Functions that can fail return a
  * negative errno.
@@ -32,6 +32,13 @@ struct loop {
 	int epoll_fd;
 	bool stopped;
 	int result;
+	/*
+	 * Called once when no event has come for quiet_ms: the time to give back
+	 * what only work needs; then not before something has. NULL: nothing to do.
+	 */
+	void (*quiet)(struct loop *l);
+	int quiet_ms;
+	bool stirred; /* a descriptor or a signal has told something since */
 	int batch_pos, batch_len;
 	struct list timers; /* struct timer, soonest first */
 	struct list works;  /* struct work, first come first served */

@@ -41,6 +41,8 @@ static void faults_open(enum fault_role role)
 	char *library = text("%.*s/faults.so", (int)(strrchr(e2e.fake, '/') - e2e.fake),
 			     e2e.fake);
 
+	snprintf(e2e.shim, sizeof(e2e.shim), "%.*s/dynamic/containerd-shim-brass-v2",
+		 (int)(strrchr(e2e.fake, '/') - e2e.fake), e2e.fake);
 	if (fd < 0 || ftruncate(fd, sizeof(*faults)) < 0)
 		fail_at(HERE, "faults: %s", strerror(errno));
 	faults = mmap(NULL, sizeof(*faults), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

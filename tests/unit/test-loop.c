@@ -672,6 +672,44 @@ static void run_until_stopped(void **state)
 	assert_int_equal(loop_run(&loop), 7);
 }
 
+static int rests;
+
+static void rest(struct loop *l)
+{
+	assert_ptr_equal(l, &loop);
+	rests++;
+}
+
+/* Once after an event, when it has been quiet; not for timers, and not again. */
+static void rests_once(void **state)
+{
+	struct alarm a;
+	struct end e;
+
+	(void)state;
+	rests = 0;
+	loop.quiet = rest;
+	loop.quiet_ms = 2;
+	end_open(&e, EPOLLIN);
+	assert_int_equal(loop_round(&loop, 1), 0);
+	assert_int_equal(rests, 0);
+	assert_int_equal(loop_round(&loop, 10), 0);
+	assert_int_equal(rests, 1);
+	alarm_init(&a);
+	timer_arm_in(&loop, &a.timer, 5 * LOOP_MSEC);
+	assert_int_equal(loop_round(&loop, 10), 0);
+	assert_int_equal(loop_round(&loop, 10), 0);
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(rests, 1);
+	poke(&e);
+	assert_int_equal(loop_round(&loop, -1), 0);
+	assert_int_equal(rests, 1);
+	watch_set(&e.watch, 0);
+	assert_int_equal(loop_round(&loop, -1), 0);
+	assert_int_equal(rests, 2);
+	end_close(&e);
+}
+
 static void round_reports_failure(void **state)
 {
 	struct loop broken;
@@ -711,6 +749,7 @@ int main(void)
 		TEST(fini_forgets),
 		TEST(signals_arrive),
 		TEST(run_until_stopped),
+		TEST(rests_once),
 		TEST(round_reports_failure),
 	};
 

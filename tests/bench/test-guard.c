@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guard: what a shim costs in figures that are the same on any machine (system
+ * calls, forks, instructions, dirty pages, descriptors, wake-ups), against
+ * tests/bench/baseline: "NAME VALUE" lines. More than that, and a little, fails.
+ * GUARD_RENEW=FILE writes what was measured there (make bench-baseline).
+ */
+#include "tests/e2e/harness.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIVES 3
+/* Until the shim has told its events and has gone to rest (LIMIT_QUIET_MS). */
+#define SETTLE 120
+
+struct figure {
+	const char *name;
+	long value,
+		most; /* of all lives: the least, which is compared; for a new baseline */
+};
+
+static struct figure figures[64];
+static size_t n_figures;
+static char baseline[4096];
+
+/* The least: what comes on top is the machine's doing. */
+static void note(const char *name, long value)
+{
+	for (size_t i = 0; i < n_figures; i++)
+		if (strcmp(figures[i].name, name) == 0) {
+			if (value < figures[i].value)
+				figures[i].value = value;
+			if (value > figures[i].most)
+				figures[i].most = value;
+			return;
+		}
+	figures[n_figures].name = strdup(name);
+	figures[n_figures].most = value;
+	figures[n_figures++].value = value;
+}
+
+/* --------------------------------------------------------------- tracing */
+
+static pid_t tracer;
+
+static const char *trace(void)
+{
+	char *all = read_file(in_dir("trace"), NULL);
+
+	return all ? all : "";
+}
+
+static void trace_begin(void)
+{
+	tracer = fork();
+	if (tracer == 0) {
+		execlp("strace", "strace", "-qq", "-o", in_dir("trace"), "-p",
+		       text("%d", e2e.server), NULL);
+		_exit(127);
+	}
+	/* It shows the call that was interrupted: the shim's epoll_wait(2). */
+	until(strcmp(proc_status(e2e.server, "TracerPid"), "0") != 0);
+	loop_for(SETTLE);
+}
+
+static void trace_end(void)
+{
+	kill(tracer, SIGTERM);
+	waitpid(tracer, NULL, 0);
+}
+
+/* What comes with the rest (memory.h) depends on what else the machine does. */
+#define REST ", MADV_DONTNEED"
+
+static long lines_with(const char *s, const char *const words[])
+{
+	const char *rest = strstr(s, REST);
+	long n = 0;
+
+	for (const char *end; *s; s = end + 1) {
+		end = strchr(s, '\n');
+		if (!end || end > rest)
+			break;
+		for (size_t i = 0; words[i]; i++)
+			n += strncmp(s, words[i], strlen(words[i])) == 0;
+	}
+	return n;
+}
+
+/* What the shim did since @from for the call @name, its events included. */
+static void note_calls(const char *name, size_t from)
+{
+	static const char *const any[] = { "", NULL };
+	static const char *const forks[] = { "vfork(", "fork(", "clone(", "clone3(",
+					     NULL };
+	const char *all;
+
+	until(strstr(trace() + from, REST));
+	all = trace() + from;
+	note(text("syscalls.%s", name), lines_with(all, any));
+	note(text("forks.%s", name), lines_with(all, forks));
+}
+
+#define measured(name, what)                  \
+	do {                                  \
+		size_t at_ = strlen(trace()); \
+		what;                         \
+		note_calls(name, at_);        \
+	} while (0)
+
+static long smaps(const char *field)
+{
+	char *all = read_file(text("/proc/%d/smaps_rollup", e2e.server), NULL);
+	char *at = all ? strstr(all, text("\n%s:", field)) : NULL;
+
+	return at ? strtol(strchr(at, ':') + 1, NULL, 10) : -1;
+}
+
+static long switches(void)
+{
+	return strtol(proc_status(e2e.server, "voluntary_ctxt_switches"), NULL, 10);
+}
+
+/* ------------------------------------------------------------------ lives */
+
+static void live_traced(const char *id)
+{
+	struct bundle *b = shim_for(id, "exec sleep 1000000");
+	struct answer *w;
+
+	trace_begin();
+	measured("create", create(b));
+	w = ask_wait(id, NULL);
+	measured("start", start(id, NULL));
+	measured("state", state(id, NULL));
+	measured("exec", exec_add(id, "e", "exit 0"));
+	measured("exec-start", (start(id, "e"), wait_exit(id, "e")));
+	measured("exec-delete", delete_task(id, "e"));
+	measured("kill", (kill_task(id, NULL, SIGKILL), ok(w)));
+	measured("delete", delete_task(id, NULL));
+	trace_end();
+	shutdown_shim();
+}
+
+static void live_untraced(const char *id)
+{
+	struct bundle *b = shim_for(id, "exec sleep 1000000");
+	struct answer *w;
+	long before;
+
+	note("descriptors.empty", count_fds(e2e.server));
+	create(b);
+	start(id, NULL);
+	exec_add(id, "e", "exit 0");
+	start(id, "e");
+	wait_exit(id, "e");
+	delete_task(id, "e");
+	w = ask_wait(id, NULL);
+	loop_for(2 * SETTLE);
+	note("descriptors.idle", count_fds(e2e.server));
+	note("dirty-kb.idle", smaps("Private_Dirty"));
+	before = switches();
+	loop_for(500);
+	note("wakeups.idle", switches() - before);
+	kill_task(id, NULL, SIGKILL);
+	ok(w);
+	delete_task(id, NULL);
+	shutdown_shim();
+}
+
+/* ----------------------------------------------------------- instructions */
+
+/* The shim's "start" for @b, stopped at its first instruction. */
+static pid_t start_stopped(const struct bundle *b, int out)
+{
+	const char *const *argv = ARGS(b->id, "start");
+	const char *all[16] = { e2e.shim };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid_t pid = fork();
+
+	if (pid) {
+		close(null);
+		return pid;
+	}
+	for (size_t i = 0; i < 14 && argv[i]; i++)
+		all[i + 1] = argv[i];
+	dup2(null, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	setenv("TTRPC_ADDRESS", e2e.ttrpc_address, 1);
+	if (chdir(b->dir) == 0 && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+		execv(e2e.shim, (char *const *)(uintptr_t)all);
+	_exit(126);
+}
+
+/* Instructions in user space until the end of "start", one by one. */
+static void count_instructions(const char *id)
+{
+	struct bundle *b = bundle(id, "exec sleep 1000000");
+	char answer[256] = "";
+	int out[2], status;
+	long n = 0;
+	pid_t pid;
+
+	if (pipe2(out, O_CLOEXEC) < 0)
+		fail_at(HERE, "pipe");
+	pid = start_stopped(b, out[1]);
+	close(out[1]);
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		n++;
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0)
+			break;
+	}
+	if (read(out[0], answer, sizeof(answer) - 1) <= 0 ||
+	    strncmp(answer, "unix://", 7))
+		fail_at(HERE, "start: status 0x%x, \"%s\"", status, answer);
+	close(out[0]);
+	note("instructions.start", n);
+	connect_shim(answer + 7);
+	shutdown_shim();
+}
+
+static bool in_path(const char *program)
+{
+	char *dirs = text("%s", getenv("PATH")), *save = NULL;
+
+	for (char *d = strtok_r(dirs, ":", &save); d; d = strtok_r(NULL, ":", &save))
+		if (access(text("%s/%s", d, program), X_OK) == 0)
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------------ tests */
+
+/* How much more than the baseline is no regression. */
+static long allowance(const char *name, long base)
+{
+	if (strncmp(name, "forks.", 6) == 0 || strncmp(name, "descriptors.", 12) == 0 ||
+	    strncmp(name, "wakeups.", 8) == 0)
+		return 0;
+	if (strncmp(name, "dirty-kb.", 9) == 0)
+		return 8;
+	if (strncmp(name, "instructions.", 13) == 0)
+		return base / 20;
+	return base / 10 > 4 ? base / 10 : 4;
+}
+
+static long base_of(const char *all, const char *name)
+{
+	const char *at = all ? strstr(all, text("\n%s ", name)) : NULL;
+
+	return at ? strtol(at + strlen(name) + 2, NULL, 10) : -1;
+}
+
+static void renew(const char *path, const char *only)
+{
+	FILE *f = fopen(path, "ae");
+
+	for (size_t i = 0; f && i < n_figures; i++)
+		if (strncmp(figures[i].name, only, strlen(only)) == 0)
+			fprintf(f, "%s %ld\n", figures[i].name, figures[i].most);
+	if (f)
+		fclose(f);
+}
+
+static void compare_with_baseline(const char *first_word)
+{
+	const char *path = getenv("GUARD_RENEW");
+	char *all = read_file(baseline, NULL);
+	int bad = 0;
+
+	if (path) {
+		renew(path, first_word);
+		return;
+	}
+	for (size_t i = 0; i < n_figures; i++) {
+		const struct figure *f = &figures[i];
+		long base = base_of(all, f->name);
+
+		if (strncmp(f->name, first_word, strlen(first_word)) != 0)
+			continue;
+		if (base >= 0 && f->value <= base + allowance(f->name, base))
+			continue;
+		print_error("%s: %ld, the baseline is %ld\n", f->name, f->value, base);
+		bad++;
+	}
+	assert_int_equal(bad, 0);
+}
+
+static void calls(void **state)
+{
+	(void)state;
+	if (!in_path("strace")) {
+		print_message("no strace\n");
+		skip();
+	}
+	for (int i = 0; i < LIVES; i++)
+		live_traced(text("t%d", i));
+	compare_with_baseline("syscalls.");
+	compare_with_baseline("forks.");
+}
+
+static void idle(void **state)
+{
+	(void)state;
+	for (int i = 0; i < LIVES; i++)
+		live_untraced(text("i%d", i));
+	compare_with_baseline("dirty-kb.");
+	compare_with_baseline("descriptors.");
+	compare_with_baseline("wakeups.");
+}
+
+/* Another compiler makes other code. */
+static void instructions(void **state)
+{
+	char *all = read_file(baseline, NULL);
+
+	(void)state;
+	if (!getenv("GUARD_RENEW") &&
+	    (!all || !strstr(all, "\n# gcc " __VERSION__ "\n"))) {
+		print_message("the baseline is of another compiler than gcc " __VERSION__
+			      "\n");
+		skip();
+	}
+	for (int i = 0; i < LIVES; i++)
+		count_instructions(text("s%d", i));
+	compare_with_baseline("instructions.");
+}
+
+static int run_guard(void)
+{
+	const struct CMUnitTest tests[] = { E2E(calls), E2E(idle), E2E(instructions) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	const char *path = getenv("GUARD_RENEW");
+	FILE *f;
+
+	if (!realpath("tests/bench/baseline", baseline))
+		baseline[0] = 0;
+	if (path) {
+		f = fopen(path, "we");
+		if (!f || fputs("# Written by make bench-baseline; read by test-guard.\n"
+				"# gcc " __VERSION__ "\n",
+				f) < 0)
+			return 1;
+		fclose(f);
+	}
+	e2e_main(run_guard);
+}
