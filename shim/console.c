@@ -92,11 +92,14 @@ static void on_listener(struct watch *w, uint32_t events)
 	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
 		return;
 	/* The first one is the runtime's. */
 	watch_set(w, 0);
-	if (watch_add(w->loop, &c->conn, fd, EPOLLIN, on_conn) < 0) {
+	if (fd < 0)
+		/* EMFILE: it would stay readable, and wake us without end. */
+		fail(c, "the runtime cannot be let in, too many files are open");
+	else if (watch_add(w->loop, &c->conn, fd, EPOLLIN, on_conn) < 0) {
 		close(fd);
 		fail(c, "out of memory");
 	}
