@@ -86,7 +86,7 @@ static void start_init(struct op *op)
 
 /* ---------------------------------------------------------------- exec */
 
-/* The exec stays created, without anything of this try; its waiters are let go. */
+/* The exec stays created, without anything of this try; who waits for it is let go. */
 static void fail_exec(struct op *op)
 {
 	struct process *p = op->process;
@@ -100,6 +100,7 @@ static void fail_exec(struct op *op)
 	p->exit_status = 0;
 	p->exited_at = (struct timespec){ .tv_sec = TIME_ZERO };
 	p->pid = 0;
+	p->start_failed = true;
 	process_release_waiters(p);
 	launch_failed(op);
 }
@@ -209,6 +210,7 @@ static void start_exec(struct op *op)
 		return;
 	}
 	p->in_transition = true;
+	p->start_failed = false;
 	c->n_live_execs++;
 	if (prepare_exec(op) < 0)
 		fail_exec(op);

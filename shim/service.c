@@ -194,7 +194,7 @@ static void on_wait_cancelled(struct ttrpc_call *call, enum ttrpc_code why)
 
 static void handle_wait(struct request *r)
 {
-	if (r->process->state == PROC_STOPPED) {
+	if (r->process->state == PROC_STOPPED || r->process->start_failed) {
 		service_reply_waited(r->call, r->process);
 		return;
 	}

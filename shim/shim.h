@@ -58,6 +58,7 @@ struct process {
 	uint64_t started;    /* when Start had succeeded, on the loop's clock; 0: not */
 	bool in_transition;  /* Create, Start, Pause or Resume is under way: an exit is told after it */
 	bool pausing;        /* Pause is under way */
+	bool start_failed;   /* an exec's last Start: who waits for it, waits for nothing */
 	bool exit_seen;      /* child.done() came, process_exited() not yet */
 	bool sigkill_asked;  /* by a client: its end is no riddle (oom.c) */
 	struct event *exit_event; /* memory for the exit event, from the first day */

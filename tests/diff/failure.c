@@ -264,7 +264,7 @@ static void exec_wrong_type(void)
 	exec_fails("{\"args\":\"/bin/true\",\"cwd\":\"/\"}");
 }
 
-/* One that waited for it before it failed. */
+/* Who waits for it before it has failed, and who asks only then. */
 static void exec_waited_for(void)
 {
 	struct box b = { .id = "c1", .command = "exec sleep 1000" };
@@ -280,6 +280,7 @@ static void exec_waited_for(void)
 	w = ask_wait("c1", "e1");
 	do_start("c1", "e1");
 	told(w, "Wait c1/e1");
+	do_wait("c1", "e1");
 	do_state("c1", "e1");
 	/* A second Start would end the stock shim: it closes a closed channel. */
 	do_delete("c1", "e1");

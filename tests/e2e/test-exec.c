@@ -85,7 +85,7 @@ static void exit_before_exec_returns(void **st)
 	end();
 }
 
-/* It fails: created as before, waiters released, nothing held, no event. */
+/* It fails: created as before, waiters released, later ones too, nothing held, no event. */
 static void exec_fails(void **st)
 {
 	struct answer *waiting;
@@ -105,6 +105,9 @@ static void exec_fails(void **st)
 	      "OCI runtime exec failed: "
 	      "exec: \"nosuch\": executable file not found in $PATH");
 	w = ok(waiting);
+	assert_int_equal(w->exit_status, 0);
+	assert_int_equal(w->exited_at->seconds, ZERO_TIME);
+	w = wait_exit("c1", "e1");
 	assert_int_equal(w->exit_status, 0);
 	assert_int_equal(w->exited_at->seconds, ZERO_TIME);
 	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__CREATED);
