@@ -58,6 +58,7 @@ static int watch_it(struct command *c, const char *what, pid_t pid, unsigned tim
 	if (r < 0) {
 		/* EMFILE or ENOMEM. It is ours and not yet reaped, so the pid is right. */
 		kill(pid, SIGKILL);
+		c->killed = true;
 		return r;
 	}
 	c->what = what;

@@ -211,6 +211,8 @@ static void on_opened(struct io *io, struct err *failure)
 			&op->err);
 	io_spawned(&c->init.io);
 	if (r < 0) {
+		/* It had begun, if it was killed for want of a descriptor to watch it by. */
+		cr->runtime_tried = op->command.killed;
 		err_prefix(&op->err, PREFIX);
 		undo(op);
 	}
@@ -278,7 +280,7 @@ static void begin(struct op *op)
 	r = command_call(op_command(op, on_mounted), "mount", mount_all, &cr->plan,
 			 c->shim->limits.mount_ms);
 	if (r < 0) {
-		cr->mount_tried = false;
+		cr->mount_tried = op->command.killed;
 		err_sys(&op->err, -r, "failed to mount rootfs component");
 		undo(op);
 	}
