@@ -117,13 +117,14 @@ static void on_namespace(struct checker *c, const struct json_event *e)
 static void on_namespace_type(struct checker *c, const struct json_event *e)
 {
 	int type = check_word(e, "pid network mount ipc uts user cgroup time");
-	unsigned bit = 1u << type;
+	unsigned bit;
 
 	if (type < 0) {
 		check_fail(c, e, "\"%.*s\" is no type of namespace", check_shown(e),
 			   e->text);
 		return;
 	}
+	bit = 1u << type;
 	if (c->facts.namespaces & bit)
 		check_fail(c, e, "there are two namespaces of type \"%.*s\"",
 			   check_shown(e), e->text);

@@ -292,9 +292,11 @@ static char *change(const char *json, size_t *len, const struct tokens *t,
 	/* Half of the values of a document are names of system calls. */
 	while (strstr(v->path, ".syscalls.") && pick(state, 8))
 		v = &t->values[pick(state, t->n)];
-	/* Objects are few, and new members need one. */
-	while (how >= 9 && !v->object)
+	/* Objects are few, and new members need one; there may be none. */
+	for (int i = 0; how >= 9 && !v->object && i < 1000; i++)
 		v = &t->values[pick(state, t->n)];
+	if (!v->object && how >= 9)
+		how = 0;
 	*target = v;
 	if (how >= 9)
 		return add_member(json, len, v, state);
