@@ -57,6 +57,9 @@ static void wait_for_either(struct relay *r)
 		pace_wait(r->pace);
 		return;
 	}
+	/* Bytes that have just come; no sink is waited for. */
+	if (r->state == RELAY_DROP || r->state == RELAY_DISCARD)
+		return;
 	if (r->rest_len == 0 && (ioctl(r->src.fd, FIONREAD, &avail) < 0 || avail == 0))
 		return;
 	if (!r->dst.loop)
