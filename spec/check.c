@@ -237,12 +237,15 @@ static void on_scalar(struct checker *c, const struct json_event *e)
 }
 
 /* Null: as if it were not there, or in an array or map the value's zero. */
-static void on_null(struct checker *c)
+static void on_null(struct checker *c, const struct json_event *e)
 {
 	struct check_frame *f = c->depth ? &c->frames[c->depth - 1] : NULL;
+	enum check_type in = f ? c->nodes[f->node].rule->type : T_MAP;
 
-	if (f && c->nodes[f->node].rule->type == T_OBJECT)
+	if (in == T_OBJECT)
 		f->seen &= ~(1u << c->node->ordinal);
+	else if (in == T_ARRAY)
+		check_warn(c, e, "null: runtimes take it for an empty one");
 }
 
 static void on_open(struct checker *c, const struct json_event *e)
@@ -383,7 +386,7 @@ static int on_event(struct json *j, const struct json_event *e)
 		f->seen = 1;
 	switch (e->kind) {
 	case JSON_NULL:
-		on_null(c);
+		on_null(c, e);
 		break;
 	case JSON_OBJECT:
 	case JSON_ARRAY:

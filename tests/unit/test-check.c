@@ -186,7 +186,8 @@ static void test_mounts_and_hooks(void **state)
 		  "warning mounts[0].uidMappings[0].size: is missing: the specification requires "
 		  "it\n"
 		  "warning mounts[0].uidMappings[0]: maps nothing: its size is 0\n" },
-		{ TOP("\"mounts\":[null]"), "" },
+		{ TOP("\"mounts\":[null]"),
+		  "warning mounts[0]: null: runtimes take it for an empty one\n" },
 		{ HOOK("\"path\":\"/bin/true\",\"timeout\":5,\"env\":[\"A=b\"]"), "" },
 		{ HOOK(""),
 		  "warning hooks.poststop[0].path: is missing: the specification requires "
@@ -308,6 +309,7 @@ static void test_exec(void **state)
 		  "error args: is empty: there is no program\n"
 		  "error cwd: is empty\n" },
 		{ "{\"args\":[null],\"cwd\":\"a\"}",
+		  "warning args[0]: null: runtimes take it for an empty one\n"
 		  "error cwd: \"a\" is no absolute path\n" },
 		{ "{\"args\":\"sh\",\"cwd\":\"/\\u0000\"}",
 		  "error! args: an array is needed, found a string\n"
