@@ -12,8 +12,12 @@
 #include "spec/check-internal.h"
 #include "spec/utf8.h"
 
-/* Errors may still be told when warnings have used up what there is. */
+/*
+ * Errors may still be told when warnings have used up what there is, and what
+ * cannot be decoded when errors have that may turn out to be none (check_tell()).
+ */
 #define MAX_WARNINGS (CHECK_MAX_FINDINGS - 100)
+#define MAX_ERRORS (CHECK_MAX_FINDINGS - 10)
 
 struct check_stored {
 	struct check_finding finding;
@@ -36,15 +40,20 @@ static bool grow(struct checker *c)
 	return true;
 }
 
+static size_t most(const struct check_finding *f)
+{
+	if (f->undecodable)
+		return CHECK_MAX_FINDINGS;
+	return f->severity == CHECK_ERROR ? MAX_ERRORS : MAX_WARNINGS;
+}
+
 static void store(struct checker *c, const struct check_finding *f)
 {
 	size_t path = strlen(f->path) + 1, text = strlen(f->text) + 1;
 	struct check_stored *s;
 	char *strings;
 
-	if (c->n_stored >=
-		    (f->severity == CHECK_ERROR ? CHECK_MAX_FINDINGS : MAX_WARNINGS) ||
-	    !grow(c)) {
+	if (c->n_stored >= most(f) || !grow(c)) {
 		c->left_out++;
 		return;
 	}
