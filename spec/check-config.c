@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules of config.json outside of "process" and "linux": the root, mounts, hooks;
+ * Rules of config.json outside of "process", "mounts" and "linux": the root, hooks;
  * and of the document as a whole, where one section decides about another.
  */
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,13 +17,6 @@ enum {
 	HOSTNAME,
 	DOMAINNAME,
 	ROOT_PATH,
-	MOUNT,
-	DESTINATION,
-	MOUNT_TYPE,
-	SOURCE,
-	OPTION,
-	UID_MAPPINGS,
-	GID_MAPPINGS,
 	HOOK_PATH,
 	HOOK_ENV,
 	TIMEOUT,
@@ -38,16 +32,7 @@ static const struct check_rule rules[] = {
 	{ "root.readonly", T_BOOL, 0, 0 },
 	{ "process", T_TABLE, 0, TABLE_PROCESS },
 	{ "mounts", T_ARRAY, 0, 0 },
-	{ "mounts[]", T_OBJECT, 0, MOUNT },
-	{ "mounts[].destination", T_STRING, REQUIRED, DESTINATION },
-	{ "mounts[].type", T_STRING, 0, MOUNT_TYPE },
-	{ "mounts[].source", T_STRING, 0, SOURCE },
-	{ "mounts[].options", T_ARRAY, 0, 0 },
-	{ "mounts[].options[]", T_STRING, 0, OPTION },
-	{ "mounts[].uidMappings", T_ARRAY, NEWER, UID_MAPPINGS },
-	{ "mounts[].uidMappings[]", T_TABLE, NEWER, TABLE_MAPPING },
-	{ "mounts[].gidMappings", T_ARRAY, NEWER, GID_MAPPINGS },
-	{ "mounts[].gidMappings[]", T_TABLE, NEWER, TABLE_MAPPING },
+	{ "mounts[]", T_TABLE, 0, TABLE_MOUNT },
 	{ "hooks", T_OBJECT, 0, 0 },
 	{ "hooks.prestart", T_ARRAY, DEPRECATED, 0 },
 	{ "hooks.prestart[]", T_TABLE, 0, TABLE_HOOK },
@@ -64,9 +49,9 @@ static const struct check_rule rules[] = {
 	{ "annotations", T_MAP, 0, 0 },
 	{ "annotations.*", T_STRING, 0, 0 },
 	{ "linux", T_TABLE, 0, TABLE_LINUX },
-	{ "windows", T_OBJECT, FOREIGN, 0 },
-	{ "solaris", T_OBJECT, FOREIGN, 0 },
-	{ "vm", T_OBJECT, FOREIGN, 0 },
+	{ "windows", T_TABLE, FOREIGN, TABLE_WINDOWS },
+	{ "solaris", T_TABLE, FOREIGN, TABLE_SOLARIS },
+	{ "vm", T_TABLE, FOREIGN, TABLE_VM },
 	{ "zos", T_OBJECT, FOREIGN | NEWER, 0 },
 	{ "freebsd", T_OBJECT, FOREIGN | NEWER, 0 },
 };
@@ -115,72 +100,13 @@ static void on_version(struct checker *c, const struct json_event *e)
 			   check_shown(e), e->text);
 }
 
-static void on_destination(struct checker *c, const struct json_event *e)
+static void on_hostname(struct checker *c, const struct json_event *e)
 {
-	if (check_nul(c, e))
-		return;
-	if (!e->len)
-		check_warn(c, e, "is empty");
-	else if (e->text[0] != '/')
-		check_warn(
-			c, e,
-			"\"%.*s\" is no absolute path: runc takes it from the root, and "
-			"says that it will not for ever",
-			check_shown(e), e->text);
-}
-
-static void on_option(struct checker *c, const struct json_event *e)
-{
-	static const char flags[] =
-		"acl async atime defaults dev diratime dirsync exec iversion lazytime loud mand "
-		"noacl noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime "
-		"nostrictatime nosuid nosymfollow relatime remount ro rw silent strictatime suid "
-		"sync symfollow rprivate private rslave slave rshared shared runbindable "
-		"unbindable rro rrw rnosuid rsuid rnodev rdev rnoexec rexec rnodiratime rdiratime "
-		"rrelatime rnorelatime rnoatime ratime rstrictatime rnostrictatime rnosymfollow "
-		"rsymfollow tmpcopyup";
-
-	if (check_word(e, "bind rbind") >= 0)
-		c->facts.mount.bind = true;
-	else if (check_word(e, "idmap ridmap") >= 0)
-		c->facts.mount.idmap = true;
-	else if (check_word(e, flags) < 0)
-		c->facts.mount.data = true;
-}
-
-static void end_mount(struct checker *c, const struct json_event *e)
-{
-	const struct place at = c->frames[c->depth - 1].at;
-	const char *path = json_path(c->json);
-	char type[300];
-	bool maps = c->facts.mount.uid_map || c->facts.mount.gid_map;
-
-	(void)e;
-	snprintf(type, sizeof(type), "%s.type", path);
-	if (c->facts.mount.bind) /* whose type is not looked at */
-		check_warn_at(c, &c->facts.mount.bad_type, type, "has a NUL character");
-	else
-		check_fail_at(c, &c->facts.mount.bad_type, type, "has a NUL character");
-	if (!c->facts.mount.bind && !c->facts.mount.type)
-		check_warn_at(c, &at, path,
-			      "neither a type nor the option \"bind\": there is "
-			      "nothing to mount");
-	if (c->facts.mount.bind && c->facts.mount.data)
-		check_warn_at(c, &at, path,
-			      "a bind mount takes no options of a file system: runc "
-			      "refuses them from 1.2 on");
-	if (c->facts.mount.uid_map != c->facts.mount.gid_map)
-		check_warn_at(c, &at, path, "uidMappings and gidMappings go together");
-	if (maps && !c->facts.mount.bind)
-		check_warn_at(c, &at, path, "ids can be mapped for a bind mount only");
-}
-
-static void on_mount(struct checker *c, const struct json_event *e)
-{
-	if (e->kind == JSON_OBJECT)
-		memset(&c->facts.mount, 0, sizeof(c->facts.mount));
-	else
-		end_mount(c, e);
+	if (e->len)
+		check_mark(&c->facts.hostname, e);
+	if (e->len > HOST_NAME_MAX)
+		check_warn(c, e, "has %zu bytes: the kernel takes %d", e->len,
+			   HOST_NAME_MAX);
 }
 
 static void on_hook_env(struct checker *c, const struct json_event *e)
@@ -191,10 +117,30 @@ static void on_hook_env(struct checker *c, const struct json_event *e)
 		check_warn(c, e, "\"%.*s\" is not NAME=value", check_shown(e), e->text);
 }
 
+/* Hooks that "create" runs, and that the container is not without. */
+static bool runs_at_create(struct checker *c)
+{
+	const char *path = c->rules[c->node - c->nodes].path;
+
+	return !strncmp(path, "hooks.prestart[", 15) ||
+	       !strncmp(path, "hooks.createRuntime[", 20) ||
+	       !strncmp(path, "hooks.createContainer[", 22);
+}
+
+static void on_hook_path(struct checker *c, const struct json_event *e)
+{
+	if (runs_at_create(c) && check_nul(c, e))
+		return;
+	if (memchr(e->text, '\0', e->len))
+		check_warn(c, e, "has a NUL character, which no path can have");
+	else if (!e->len || e->text[0] != '/')
+		check_warn(c, e, "\"%.*s\" is no absolute path", check_shown(e), e->text);
+}
+
 static void hook_value(struct checker *c, unsigned fn, const struct json_event *e)
 {
-	if (fn == HOOK_PATH && (!e->len || e->text[0] != '/'))
-		check_warn(c, e, "\"%.*s\" is no absolute path", check_shown(e), e->text);
+	if (fn == HOOK_PATH)
+		on_hook_path(c, e);
 	else if (fn == HOOK_ENV)
 		on_hook_env(c, e);
 	else if (fn == TIMEOUT && c->number.i <= 0)
@@ -231,34 +177,6 @@ static void check_namespaced(struct checker *c)
 			      "a time namespace that is joined has its offsets already");
 }
 
-static void check_user_namespace(struct checker *c)
-{
-	static const char *const no_map = "a user namespace without a path needs %s";
-	const struct check_facts *f = &c->facts;
-
-	if (!(f->namespaces & NS_USER)) {
-		check_warn_at(
-			c, &f->uid_map, "linux.uidMappings",
-			"without a namespace of type \"user\" runc passes over them");
-		check_warn_at(
-			c, &f->gid_map, "linux.gidMappings",
-			"without a namespace of type \"user\" runc passes over them");
-		return;
-	}
-	if (f->joined & NS_USER)
-		return;
-	if (!f->uid_map.line)
-		check_fail_at(c, &f->user_ns, "linux.uidMappings", no_map, "uidMappings");
-	else if (!f->root_uid_mapped)
-		check_fail_at(c, &f->uid_map, "linux.uidMappings",
-			      "container id 0 is not mapped, and runc needs it");
-	if (!f->gid_map.line)
-		check_fail_at(c, &f->user_ns, "linux.gidMappings", no_map, "gidMappings");
-	else if (!f->root_gid_mapped)
-		check_fail_at(c, &f->gid_map, "linux.gidMappings",
-			      "container id 0 is not mapped, and runc needs it");
-}
-
 static void check_sysctls(struct checker *c)
 {
 	static const char path[] = "linux.sysctl";
@@ -292,8 +210,9 @@ static void on_document(struct checker *c, const struct json_event *e)
 	if (c->facts.foreign && !c->facts.for_linux)
 		return;
 	check_namespaced(c);
-	check_user_namespace(c);
+	check_mappings(c);
 	check_sysctls(c);
+	check_proc(c);
 }
 
 static void config_value(struct checker *c, unsigned fn, const struct json_event *e)
@@ -306,8 +225,7 @@ static void config_value(struct checker *c, unsigned fn, const struct json_event
 		on_version(c, e);
 		break;
 	case HOSTNAME:
-		if (e->len)
-			check_mark(&c->facts.hostname, e);
+		on_hostname(c, e);
 		break;
 	case DOMAINNAME:
 		if (e->len)
@@ -316,30 +234,6 @@ static void config_value(struct checker *c, unsigned fn, const struct json_event
 	case ROOT_PATH:
 		if (!check_nul(c, e) && !e->len)
 			check_warn(c, e, "is empty");
-		break;
-	case MOUNT:
-		on_mount(c, e);
-		break;
-	case DESTINATION:
-		on_destination(c, e);
-		break;
-	case MOUNT_TYPE:
-		c->facts.mount.type |= e->len > 0;
-		c->facts.mount.bind |= check_is(e, "bind");
-		if (memchr(e->text, '\0', e->len))
-			c->facts.mount.bad_type = check_place(e);
-		break;
-	case SOURCE:
-		check_nul(c, e);
-		break;
-	case OPTION:
-		on_option(c, e);
-		break;
-	case UID_MAPPINGS:
-		c->facts.mount.uid_map = true;
-		break;
-	case GID_MAPPINGS:
-		c->facts.mount.gid_map = true;
 		break;
 	}
 }

@@ -85,6 +85,10 @@ static void on_filter(struct checker *c, const struct json_event *e)
 	}
 	convict(c, &c->facts.filter.architecture, is_filter);
 	convict(c, &c->facts.filter.flag, is_filter);
+	if (!c->facts.filter.listener)
+		check_warn_at(c, &c->facts.filter.notify, "linux.seccomp",
+			      "SCMP_ACT_NOTIFY needs \"listenerPath\": runc refuses it "
+			      "without");
 	if (!c->facts.filter.action && c->facts.filter.calls)
 		check_fail_at(c,
 			      no_action->line ? no_action : &c->frames[c->depth - 1].at,
@@ -113,8 +117,10 @@ static void on_default_action(struct checker *c, const struct json_event *e)
 	}
 	c->facts.filter.action = true;
 	on_action(c, e);
-	if (check_is(e, "SCMP_ACT_NOTIFY"))
+	if (check_is(e, "SCMP_ACT_NOTIFY")) {
+		check_mark(&c->facts.filter.notify, e);
 		check_warn(c, e, "cannot be the default: runc refuses that");
+	}
 }
 
 static void on_architecture(struct checker *c, const struct json_event *e)
@@ -137,6 +143,14 @@ static void on_architecture(struct checker *c, const struct json_event *e)
 		suspect(c, &c->facts.filter.architecture, e, "architecture");
 }
 
+static void on_known_flag(struct checker *c, const struct json_event *e)
+{
+	if (!c->facts.filter.flagged)
+		check_note(c, e, "runc takes flags of seccomp from 1.2 on only");
+	c->facts.filter.flagged = true;
+	check_library(c, CHECK_FLAG, e);
+}
+
 static void on_flag(struct checker *c, const struct json_event *e)
 {
 	static const char names[] = "SECCOMP_FILTER_FLAG_TSYNC SECCOMP_FILTER_FLAG_LOG "
@@ -146,7 +160,7 @@ static void on_flag(struct checker *c, const struct json_event *e)
 	if (check_word(e, names) < 0)
 		suspect(c, &c->facts.filter.flag, e, "flag");
 	else
-		check_library(c, CHECK_FLAG, e);
+		on_known_flag(c, e);
 }
 
 static void on_operator(struct checker *c, const struct json_event *e)
@@ -168,10 +182,16 @@ static void end_names(struct checker *c, const struct json_event *e)
 static void on_call(struct checker *c, const struct json_event *e)
 {
 	c->facts.filter.calls = true;
-	if (e->kind == JSON_END)
-		convict(c, &c->facts.filter.operator, c->facts.filter.names);
-	else
-		c->facts.filter.names = false;
+	if (e->kind != JSON_END) {
+		c->facts.filter.names = c->facts.filter.notifies = false;
+		c->facts.filter.write.line = 0;
+		return;
+	}
+	convict(c, &c->facts.filter.operator, c->facts.filter.names);
+	if (c->facts.filter.notifies)
+		check_warn_at(
+			c, &c->facts.filter.write, json_path(c->json),
+			"SCMP_ACT_NOTIFY cannot be for \"write\": runc refuses that");
 }
 
 static void filter_value(struct checker *c, unsigned fn, const struct json_event *e)
@@ -195,6 +215,7 @@ static void filter_value(struct checker *c, unsigned fn, const struct json_event
 		on_flag(c, e);
 		break;
 	case LISTENER:
+		c->facts.filter.listener = e->len > 0;
 		if (e->len && e->text[0] != '/')
 			check_warn(c, e, "\"%.*s\" is no absolute path", check_shown(e),
 				   e->text);
@@ -207,9 +228,14 @@ static void filter_value(struct checker *c, unsigned fn, const struct json_event
 			end_names(c, e);
 		break;
 	case NAME:
+		if (check_is(e, "write"))
+			check_mark(&c->facts.filter.write, e);
 		check_library(c, CHECK_SYSCALL, e);
 		break;
 	case ACTION:
+		c->facts.filter.notifies = check_is(e, "SCMP_ACT_NOTIFY");
+		if (c->facts.filter.notifies)
+			check_mark(&c->facts.filter.notify, e);
 		on_action(c, e);
 		break;
 	case INDEX:

@@ -46,6 +46,7 @@ struct check_rule {
 
 enum check_table_id {
 	TABLE_CONFIG,
+	TABLE_MOUNT,
 	TABLE_HOOK,
 	TABLE_MAPPING,
 	TABLE_PROCESS,
@@ -55,6 +56,9 @@ enum check_table_id {
 	TABLE_FILTER,
 	TABLE_FEATURES,
 	TABLE_STATE,
+	TABLE_WINDOWS,
+	TABLE_SOLARIS,
+	TABLE_VM,
 	TABLES,
 };
 
@@ -70,7 +74,8 @@ struct check_table {
 	void (*value)(struct checker *c, unsigned fn, const struct json_event *e);
 };
 
-extern const struct check_table check_config_table, check_hook_table, check_mapping_table,
+extern const struct check_table check_config_table, check_mount_table, check_hook_table,
+	check_mapping_table, check_windows_table, check_solaris_table, check_vm_table,
 	check_process_table, check_linux_table, check_resources_table,
 	check_throttle_table, check_filter_table, check_features_table, check_state_table;
 
@@ -83,6 +88,19 @@ struct place {
 struct check_suspect {
 	struct place at;
 	char path[100], text[120];
+};
+
+/* An id that has to be mapped where there is a user namespace. */
+struct check_id {
+	struct place at;
+	uint64_t id;
+};
+
+/* As many as the kernel takes, and one more. */
+#define CHECK_MAX_MAPPINGS 341
+
+struct check_mapping {
+	uint64_t container, host, size;
 };
 
 /* Bits of namespaces; in the order of check_namespaces. */
@@ -105,12 +123,19 @@ struct check_facts {
 	struct place sysctl_ipc, sysctl_net, sysctl_domain, sysctl_user, sysctl_host;
 	unsigned namespaces, joined; /* NS_*: there; with a path */
 	bool for_linux, foreign; /* sections of this platform, and of another one */
-	bool root_uid_mapped, root_gid_mapped;
+	bool proc; /* something is mounted there */
+	struct check_id ids[2],
+		pts_gid; /* of the process: its user and group; of the terminals */
+	/* Of linux.uidMappings and linux.gidMappings. */
+	struct check_mapping maps[2][CHECK_MAX_MAPPINGS];
+	size_t n_maps[2];
 
 	/* Of the mount, namespace, device, limit, filter … at hand. */
 	struct {
 		bool bind, data, type, uid_map, gid_map, idmap;
+		bool bind_type, proc_type, pts_type, on_proc, in_proc;
 		struct place bad_type;
+		struct check_id gid;
 	} mount;
 	struct {
 		unsigned type;
@@ -124,20 +149,19 @@ struct check_facts {
 		uint64_t hard, soft;
 	} rlimit;
 	unsigned rlimits; /* seen */
-	struct {
-		uint64_t container, size;
-	} mapping;
+	struct check_mapping mapping;
 	struct {
 		bool terminal;
 		struct place box;
 		uint64_t caps[5]; /* in the order of the table */
-		struct place effective, ambient;
+		struct place effective, inheritable, ambient;
+		size_t args;
 		int policy;
 		bool priority, deadline;
 	} process;
 	struct {
-		bool action, calls, names;
-		struct place no_action;
+		bool action, calls, names, listener, notifies, flagged;
+		struct place no_action, notify, write;
 		struct check_suspect architecture, flag, operator;
 	} filter;
 	bool needs_pid, has_pid;
@@ -171,8 +195,8 @@ struct check_frame {
 struct check_stored;
 
 /* Enough for a config.json, which has the most. */
-#define CHECK_MAX_RULES 480
-#define CHECK_MAX_PATHS (20u << 10)
+#define CHECK_MAX_RULES 560
+#define CHECK_MAX_PATHS (24u << 10)
 
 struct checker {
 	const struct check *request;
@@ -207,6 +231,10 @@ struct checker {
 void check_build(struct checker *c, enum check_table_id table,
 		 int (*fn)(struct json *j, const struct json_event *e));
 const struct check_table *check_table(unsigned id);
+/* check-mapping.c: what the end of the document says about the user namespace. */
+void check_mappings(struct checker *c);
+/* check-mount.c: whether the runtime has its /proc in the container. */
+void check_proc(struct checker *c);
 /* check-store.c */
 void check_add(struct checker *c, enum check_severity severity, bool undecodable,
 	       const struct place *at, const char *path, const char *format, va_list ap);

@@ -38,9 +38,7 @@ enum {
 	OFFSET,
 	NANOSECONDS,
 	CGROUPS_PATH,
-	MAPPING,
-	MAP_CONTAINER,
-	MAP_SIZE,
+	LABEL,
 };
 
 static const struct check_rule rules[] = {
@@ -75,7 +73,7 @@ static const struct check_rule rules[] = {
 	{ "maskedPaths[]", T_STRING, 0, MASKED },
 	{ "readonlyPaths", T_ARRAY, 0, 0 },
 	{ "readonlyPaths[]", T_STRING, 0, READONLY },
-	{ "mountLabel", T_STRING, 0, 0 },
+	{ "mountLabel", T_STRING, 0, LABEL },
 	{ "intelRdt", T_OBJECT, 0, 0 },
 	{ "intelRdt.closID", T_STRING, 0, CLOS },
 	{ "intelRdt.schemata", T_ARRAY, NEWER, 0 },
@@ -143,10 +141,13 @@ static void on_namespace_path(struct checker *c, const struct json_event *e)
 
 /* --------------------------------------------------------------- sysctls */
 
-/* The key at hand: the last name of the path, which is cut if it is long. */
+/*
+ * The key at hand: the last name of the path, which is cut if it is long. The
+ * map's own name may stand there in any case.
+ */
 static const char *key_of(struct checker *c, const char *map)
 {
-	const char *at = strstr(json_path(c->json), map);
+	const char *at = strcasestr(json_path(c->json), map);
 
 	return at ? at + strlen(map) : "";
 }
@@ -172,6 +173,8 @@ static void on_sysctl(struct checker *c, const struct json_event *e)
 	char name[256];
 
 	snprintf(name, sizeof(name), "%s", key_of(c, "sysctl."));
+	if (!*name)
+		return;
 	to_dots(name);
 	key.text = name;
 	key.len = strlen(name);
@@ -234,41 +237,6 @@ static void check_interface(struct checker *c, const struct json_event *at,
 			   (int)(len < 60 ? len : 60), name);
 }
 
-/* ------------------------------------------------------------- id mapping */
-
-static const struct check_rule mapping_rules[] = {
-	{ "", T_OBJECT, 0, MAPPING },
-	{ "containerID", T_UINT32, REQUIRED, MAP_CONTAINER },
-	{ "hostID", T_UINT32, REQUIRED, 0 },
-	{ "size", T_UINT32, REQUIRED, MAP_SIZE },
-};
-
-static void end_mapping(struct checker *c)
-{
-	const struct place at = c->frames[c->depth - 1].at;
-	bool root = c->facts.mapping.container == 0 && c->facts.mapping.size > 0;
-	const char *path = json_path(c->json);
-
-	if (root && !strncmp(path, "linux.uid", 9))
-		c->facts.root_uid_mapped = true;
-	if (root && !strncmp(path, "linux.gid", 9))
-		c->facts.root_gid_mapped = true;
-	if (!c->facts.mapping.size)
-		check_warn_at(c, &at, path, "maps nothing: its size is 0");
-}
-
-static void mapping_value(struct checker *c, unsigned fn, const struct json_event *e)
-{
-	if (fn == MAP_CONTAINER)
-		c->facts.mapping.container = c->number.u;
-	else if (fn == MAP_SIZE)
-		c->facts.mapping.size = c->number.u;
-	else if (e->kind == JSON_OBJECT)
-		memset(&c->facts.mapping, 0, sizeof(c->facts.mapping));
-	else
-		end_mapping(c);
-}
-
 /* ------------------------------------------------------------------ rest */
 
 static void on_cgroups_path(struct checker *c, const struct json_event *e)
@@ -322,6 +290,11 @@ static void on_propagation(struct checker *c, const struct json_event *e)
 	if (e->len && check_word(e, names) < 0)
 		check_fail(c, e, "\"%.*s\" is none of %s", check_shown(e), e->text,
 			   names);
+	else if (check_word(e, "unbindable runbindable") >= 0)
+		check_warn(
+			c, e,
+			"\"%.*s\": the runtime cannot bind anything from the host's mounts then",
+			check_shown(e), e->text);
 }
 
 static void on_text(struct checker *c, unsigned fn, const struct json_event *e)
@@ -354,9 +327,16 @@ static void on_text(struct checker *c, unsigned fn, const struct json_event *e)
 		break;
 	case MASKED:
 		check_mark(&c->facts.masked, e);
+		check_nul(c, e);
 		break;
 	case READONLY:
 		check_mark(&c->facts.readonly, e);
+		check_nul(c, e);
+		break;
+	case LABEL:
+		if (memchr(e->text, '\0', e->len))
+			check_warn(c, e,
+				   "has a NUL character, which no mount option can have");
 		break;
 	case CLOS:
 		on_clos(c, e);
@@ -449,6 +429,3 @@ static void linux_value(struct checker *c, unsigned fn, const struct json_event 
 
 const struct check_table check_linux_table = { rules, sizeof(rules) / sizeof(rules[0]),
 					       linux_value };
-const struct check_table check_mapping_table = {
-	mapping_rules, sizeof(mapping_rules) / sizeof(mapping_rules[0]), mapping_value
-};

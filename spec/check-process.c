@@ -11,7 +11,9 @@ enum {
 	TERMINAL,
 	BOX,
 	BOX_SIDE,
-	ID,
+	UID,
+	GID,
+	ID, /* those before included */
 	UMASK,
 	ARGS,
 	ARG,
@@ -46,8 +48,8 @@ static const struct check_rule rules[] = {
 	{ "consoleSize.height", T_UINT, REQUIRED, BOX_SIDE },
 	{ "consoleSize.width", T_UINT, REQUIRED, BOX_SIDE },
 	{ "user", T_OBJECT, 0, 0 },
-	{ "user.uid", T_UINT32, 0, ID },
-	{ "user.gid", T_UINT32, 0, ID },
+	{ "user.uid", T_UINT32, 0, UID },
+	{ "user.gid", T_UINT32, 0, GID },
 	{ "user.umask", T_UINT32, 0, UMASK },
 	{ "user.additionalGids", T_ARRAY, 0, 0 },
 	{ "user.additionalGids[]", T_UINT32, 0, ID },
@@ -115,6 +117,8 @@ static void on_capability(struct checker *c, unsigned set, const struct json_eve
 		c->facts.process.caps[set] |= UINT64_C(1) << cap;
 	if (set == EFFECTIVE - BOUNDING)
 		check_mark(&c->facts.process.effective, e);
+	if (set == INHERITABLE - BOUNDING)
+		check_mark(&c->facts.process.inheritable, e);
 	if (set == AMBIENT - BOUNDING)
 		check_mark(&c->facts.process.ambient, e);
 	if (c->request->cap || cap >= 0)
@@ -135,6 +139,11 @@ static void end_capabilities(struct checker *c, const struct json_event *e)
 	if (caps[EFFECTIVE - BOUNDING] & ~permitted)
 		check_warn_at(c, &c->facts.process.effective, path,
 			      "has what \"permitted\" has not: the kernel refuses that");
+	snprintf(path, sizeof(path), "%s.inheritable", json_path(c->json));
+	if (caps[INHERITABLE - BOUNDING] & ~caps[BOUNDING - BOUNDING])
+		check_warn_at(c, &c->facts.process.inheritable, path,
+			      "has what \"bounding\" has not: the kernel refuses that, "
+			      "unless the runtime has inherited it");
 	snprintf(path, sizeof(path), "%s.ambient", json_path(c->json));
 	if (caps[AMBIENT - BOUNDING] & ~(permitted & caps[INHERITABLE - BOUNDING]))
 		check_note_at(
@@ -245,7 +254,20 @@ static void on_env(struct checker *c, const struct json_event *e)
 	else if (equals == e->text)
 		check_fail(c, e, "\"%.*s\" has no name", check_shown(e), e->text);
 	else if (memchr(e->text, '\0', e->len))
-		check_warn(c, e, "has a NUL character: runc refuses it");
+		check_fail(c, e, "has a NUL character, which no variable can have");
+}
+
+/* The first one is the program, whose path is opened. */
+static void on_arg(struct checker *c, const struct json_event *e)
+{
+	bool first = !c->facts.process.args++;
+
+	if (first && check_nul(c, e))
+		return;
+	if (first && !e->len)
+		check_fail(c, e, "is empty: there is no program");
+	else if (memchr(e->text, '\0', e->len))
+		check_warn(c, e, "has a NUL character, which no argument can have");
 }
 
 static void on_process(struct checker *c, const struct json_event *e)
@@ -265,13 +287,23 @@ static void on_process(struct checker *c, const struct json_event *e)
 			      "is without effect where \"terminal\" is not true");
 }
 
+/* Whether it is mapped is known at the end of the document. */
+static void on_id(struct checker *c, unsigned fn, const struct json_event *e)
+{
+	struct check_id *id = &c->facts.ids[fn == GID];
+
+	*id = (struct check_id){ .at = check_place(e), .id = c->number.u };
+}
+
 static void on_number(struct checker *c, unsigned fn, const struct json_event *e)
 {
 	const int64_t i = c->number.i;
 	const uint64_t u = c->number.u;
 
-	if (fn == ID && u > INT32_MAX)
-		check_warn(c, e, "%.*s is above 2147483647: runc refuses it",
+	if (fn == UID || fn == GID)
+		on_id(c, fn, e);
+	if (fn >= UID && fn <= ID && u > INT32_MAX)
+		check_warn(c, e, "%.*s is above 2147483647: runc refuses it before 1.3",
 			   check_shown(e), e->text);
 	else if (fn == UMASK && u > 0777)
 		check_warn(c, e, "%.*s is above 511, which is octal 777", check_shown(e),
@@ -293,9 +325,7 @@ static void on_string(struct checker *c, unsigned fn, const struct json_event *e
 {
 	switch (fn) {
 	case ARG:
-		if (memchr(e->text, '\0', e->len))
-			check_warn(c, e,
-				   "has a NUL character, which no argument can have");
+		on_arg(c, e);
 		break;
 	case ENV:
 		on_env(c, e);
@@ -338,7 +368,9 @@ static void process_value(struct checker *c, unsigned fn, const struct json_even
 			check_mark(&c->facts.process.box, e);
 		break;
 	case ARGS:
-		if (e->kind == JSON_END && !c->frames[c->depth - 1].seen)
+		if (e->kind == JSON_ARRAY)
+			c->facts.process.args = 0;
+		else if (!c->frames[c->depth - 1].seen)
 			check_fail(c, e, "is empty: there is no program");
 		break;
 	case CAPABILITIES:

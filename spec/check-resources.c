@@ -14,6 +14,7 @@ enum {
 	DEVICE,
 	DEVICE_TYPE,
 	ACCESS,
+	DEVICE_NUMBER,
 	MEMORY,
 	LIMIT,
 	RESERVATION,
@@ -23,6 +24,7 @@ enum {
 	SHARES,
 	QUOTA,
 	PERIOD,
+	REALTIME,
 	LIST,
 	IDLE,
 	WEIGHT,
@@ -37,8 +39,8 @@ static const struct check_rule rules[] = {
 	{ "devices[]", T_OBJECT, 0, DEVICE },
 	{ "devices[].allow", T_BOOL, REQUIRED, 0 },
 	{ "devices[].type", T_STRING, 0, DEVICE_TYPE },
-	{ "devices[].major", T_INT, 0, 0 },
-	{ "devices[].minor", T_INT, 0, 0 },
+	{ "devices[].major", T_INT, 0, DEVICE_NUMBER },
+	{ "devices[].minor", T_INT, 0, DEVICE_NUMBER },
 	{ "devices[].access", T_STRING, MUST, ACCESS },
 	{ "memory", T_OBJECT, 0, MEMORY },
 	{ "memory.limit", T_INT, 0, LIMIT },
@@ -55,7 +57,7 @@ static const struct check_rule rules[] = {
 	{ "cpu.quota", T_INT, 0, QUOTA },
 	{ "cpu.burst", T_UINT, NEWER, 0 },
 	{ "cpu.period", T_UINT, 0, PERIOD },
-	{ "cpu.realtimeRuntime", T_INT, 0, 0 },
+	{ "cpu.realtimeRuntime", T_INT, 0, REALTIME },
 	{ "cpu.realtimePeriod", T_UINT, 0, 0 },
 	{ "cpu.cpus", T_STRING, 0, LIST },
 	{ "cpu.mems", T_STRING, 0, LIST },
@@ -151,20 +153,43 @@ static void on_memory(struct checker *c, const struct json_event *e)
 		check_warn_at(c, &at, path, "the reservation is above the limit");
 }
 
+static void on_memory_number(struct checker *c, unsigned fn, const struct json_event *e)
+{
+	const int64_t i = c->number.i;
+
+	if (fn == LIMIT)
+		c->facts.memory.limit = i;
+	else if (fn == RESERVATION)
+		c->facts.memory.reservation = i;
+	else
+		c->facts.memory.swap = i;
+	if (i < -1)
+		check_warn(c, e,
+			   "%.*s is below -1, which stands for no limit: the kernel "
+			   "refuses it",
+			   check_shown(e), e->text);
+}
+
 static void on_number(struct checker *c, unsigned fn, const struct json_event *e)
 {
 	const uint64_t u = c->number.u;
 	const int64_t i = c->number.i;
 
 	switch (fn) {
-	case LIMIT:
-		c->facts.memory.limit = i;
+	case LIMIT ... SWAP:
+		on_memory_number(c, fn, e);
 		break;
-	case RESERVATION:
-		c->facts.memory.reservation = i;
+	case REALTIME:
+		if (i < 0)
+			check_warn(c, e,
+				   "%.*s stands for no limit: the kernel refuses that, "
+				   "unless it has none itself",
+				   check_shown(e), e->text);
 		break;
-	case SWAP:
-		c->facts.memory.swap = i;
+	case DEVICE_NUMBER:
+		if (i < -1)
+			check_warn(c, e, "%.*s: no device has such a number",
+				   check_shown(e), e->text);
 		break;
 	case SWAPPINESS:
 		/* runc has always taken 2^64-1 for "as it is". */

@@ -12,6 +12,7 @@
 
 static const struct check_table *const tables[TABLES] = {
 	[TABLE_CONFIG] = &check_config_table,
+	[TABLE_MOUNT] = &check_mount_table,
 	[TABLE_HOOK] = &check_hook_table,
 	[TABLE_MAPPING] = &check_mapping_table,
 	[TABLE_PROCESS] = &check_process_table,
@@ -21,6 +22,9 @@ static const struct check_table *const tables[TABLES] = {
 	[TABLE_FILTER] = &check_filter_table,
 	[TABLE_FEATURES] = &check_features_table,
 	[TABLE_STATE] = &check_state_table,
+	[TABLE_WINDOWS] = &check_windows_table,
+	[TABLE_SOLARIS] = &check_solaris_table,
+	[TABLE_VM] = &check_vm_table,
 };
 
 static const unsigned wants[] = {

@@ -323,7 +323,8 @@ static void key_is_twice(struct checker *c, const struct json_event *e)
 static void on_foreign(struct checker *c, const struct json_event *e)
 {
 	c->facts.foreign |= c->depth == 1;
-	check_note(c, e, "is for another platform than Linux: not looked into");
+	check_note(c, e,
+		   "is for another platform than Linux: only its types are looked at");
 }
 
 static void on_member(struct checker *c, struct check_frame *f,
@@ -340,7 +341,7 @@ static void on_member(struct checker *c, struct check_frame *f,
 		check_warn(c, e, "the specification writes it \"%s\"", name);
 	if (n->flags & DEPRECATED)
 		check_warn(c, e, "is deprecated");
-	if (n->flags & FOREIGN)
+	if (n->flags & FOREIGN && !(c->node->flags & FOREIGN))
 		on_foreign(c, e);
 	c->facts.for_linux |= c->depth == 1 && !strcmp(name, "linux");
 }
