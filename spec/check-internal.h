@@ -194,6 +194,8 @@ struct check_frame {
 
 struct check_stored;
 
+/* Beyond so many keys that are there again, no value is certain. */
+#define CHECK_MAX_TWICE 100
 /* Enough for a config.json, which has the most. */
 #define CHECK_MAX_RULES 560
 #define CHECK_MAX_PATHS (24u << 10)
@@ -218,11 +220,8 @@ struct checker {
 
 	struct check_stored *stored;
 	size_t n_stored, size_stored, left_out;
-	/*
-	 * Some key is there twice. For runc the last one counts, and what is wrong with
-	 * the others may not matter.
-	 */
-	bool twice;
+	/* Keys that are there again. For runc the last one counts. */
+	size_t twice;
 	bool cap_noted, seccomp_noted;
 	struct check_facts facts;
 };
@@ -236,8 +235,16 @@ void check_mappings(struct checker *c);
 /* check-mount.c: whether the runtime has its /proc in the container. */
 void check_proc(struct checker *c);
 /* check-store.c */
-void check_add(struct checker *c, enum check_severity severity, bool undecodable,
+enum check_basis {
+	OF_VALUE, /* the value at hand alone */
+	OF_DOCUMENT, /* others too: where a key is there twice, nobody knows which */
+	OF_DECODER, /* which reads everything, also what does not count */
+};
+void check_add(struct checker *c, enum check_severity severity, enum check_basis basis,
 	       const struct place *at, const char *path, const char *format, va_list ap);
+/* The errors of values of these rules, from @since on, are none: the value is there again. */
+void check_supersede(struct checker *c, size_t first_rule, size_t last_rule,
+		     const struct place *since);
 /* Hands all findings over, in the order of the text, and frees them. */
 void check_tell(struct checker *c);
 

@@ -114,6 +114,7 @@ static void on_namespace(struct checker *c, const struct json_event *e)
 
 static void on_namespace_type(struct checker *c, const struct json_event *e)
 {
+	const struct place at = check_place(e);
 	int type = check_word(e, "pid network mount ipc uts user cgroup time");
 	unsigned bit;
 
@@ -124,8 +125,9 @@ static void on_namespace_type(struct checker *c, const struct json_event *e)
 	}
 	bit = 1u << type;
 	if (c->facts.namespaces & bit)
-		check_fail(c, e, "there are two namespaces of type \"%.*s\"",
-			   check_shown(e), e->text);
+		check_fail_at(c, &at, json_path(c->json),
+			      "there are two namespaces of type \"%.*s\"", check_shown(e),
+			      e->text);
 	if (bit == NS_TIME)
 		check_note(c, e, "time namespaces are known to runc from 1.2 on");
 	c->facts.namespaces |= bit;

@@ -21,7 +21,9 @@
 
 struct check_stored {
 	struct check_finding finding;
+	enum check_basis basis;
 	size_t order; /* in which it was found */
+	size_t rule;
 	char *strings; /* the path, and behind its NUL the text */
 };
 
@@ -47,7 +49,8 @@ static size_t most(const struct check_finding *f)
 	return f->severity == CHECK_ERROR ? MAX_ERRORS : MAX_WARNINGS;
 }
 
-static void store(struct checker *c, const struct check_finding *f)
+static void store(struct checker *c, const struct check_finding *f,
+		  enum check_basis basis)
 {
 	size_t path = strlen(f->path) + 1, text = strlen(f->text) + 1;
 	struct check_stored *s;
@@ -65,12 +68,18 @@ static void store(struct checker *c, const struct check_finding *f)
 	memcpy(strings, f->path, path);
 	memcpy(strings + path, f->text, text);
 	s = &c->stored[c->n_stored];
-	*s = (struct check_stored){ *f, c->n_stored++, strings };
+	*s = (struct check_stored){
+		.finding = *f,
+		.basis = basis,
+		.order = c->n_stored++,
+		.rule = c->node ? (size_t)(c->node - c->nodes) : 0,
+		.strings = strings,
+	};
 	s->finding.path = strings;
 	s->finding.text = strings + path;
 }
 
-void check_add(struct checker *c, enum check_severity severity, bool undecodable,
+void check_add(struct checker *c, enum check_severity severity, enum check_basis basis,
 	       const struct place *at, const char *path, const char *format, va_list ap)
 {
 	char text[400], name[256];
@@ -79,14 +88,41 @@ void check_add(struct checker *c, enum check_severity severity, bool undecodable
 	utf8_clean(text, strlen(text), true);
 	snprintf(name, sizeof(name), "%s", path);
 	utf8_clean(name, strlen(name), true);
-	store(c, &(struct check_finding){
-			 .severity = severity,
-			 .undecodable = undecodable,
-			 .line = at->line,
-			 .column = at->column,
-			 .path = name,
-			 .text = text,
-		 });
+	store(c,
+	      &(struct check_finding){
+		      .severity = severity,
+		      .undecodable = basis == OF_DECODER,
+		      .line = at->line,
+		      .column = at->column,
+		      .path = name,
+		      .text = text,
+	      },
+	      basis);
+}
+
+static bool is_before(const struct check_finding *f, const struct place *p)
+{
+	return f->line < p->line || (f->line == p->line && f->column < p->column);
+}
+
+void check_supersede(struct checker *c, size_t first_rule, size_t last_rule,
+		     const struct place *since)
+{
+	for (size_t i = c->n_stored; i-- > 0;) {
+		struct check_stored *s = &c->stored[i];
+
+		if (s->basis == OF_VALUE && s->finding.severity == CHECK_ERROR &&
+		    s->rule >= first_rule && s->rule <= last_rule &&
+		    !is_before(&s->finding, since))
+			s->finding.severity = CHECK_WARNING;
+	}
+}
+
+/* Whether it is one although keys are there twice. */
+static bool is_error_still(const struct checker *c, const struct check_stored *s)
+{
+	return s->basis == OF_DECODER || !c->twice ||
+	       (s->basis == OF_VALUE && c->twice <= CHECK_MAX_TWICE);
 }
 
 static int compare(const void *a, const void *b)
@@ -117,7 +153,7 @@ void check_tell(struct checker *c)
 	for (size_t i = 0; i < c->n_stored; i++) {
 		struct check_finding *f = &c->stored[i].finding;
 
-		if (c->twice && f->severity == CHECK_ERROR && !f->undecodable)
+		if (f->severity == CHECK_ERROR && !is_error_still(c, &c->stored[i]))
 			f->severity = CHECK_WARNING;
 		c->request->found(c->request->data, f);
 		free(c->stored[i].strings);

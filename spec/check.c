@@ -16,26 +16,26 @@
 
 /* ------------------------------------------------------------ findings */
 
-#define add_finding(c, severity, undecodable, at, path, format)             \
-	do {                                                                \
-		va_list ap_;                                                \
-		va_start(ap_, format);                                      \
-		check_add(c, severity, undecodable, at, path, format, ap_); \
-		va_end(ap_);                                                \
+#define add_finding(c, severity, basis, at, path, format)             \
+	do {                                                          \
+		va_list ap_;                                          \
+		va_start(ap_, format);                                \
+		check_add(c, severity, basis, at, path, format, ap_); \
+		va_end(ap_);                                          \
 	} while (0)
 
 void check_note(struct checker *c, const struct json_event *e, const char *format, ...)
 {
 	const struct place at = check_place(e);
 
-	add_finding(c, CHECK_NOTE, false, &at, json_path(c->json), format);
+	add_finding(c, CHECK_NOTE, OF_DOCUMENT, &at, json_path(c->json), format);
 }
 
 void check_warn(struct checker *c, const struct json_event *e, const char *format, ...)
 {
 	const struct place at = check_place(e);
 
-	add_finding(c, CHECK_WARNING, false, &at, json_path(c->json), format);
+	add_finding(c, CHECK_WARNING, OF_DOCUMENT, &at, json_path(c->json), format);
 }
 
 /*
@@ -54,21 +54,21 @@ void check_fail(struct checker *c, const struct json_event *e, const char *forma
 {
 	const struct place at = check_place(e);
 
-	add_finding(c, worst(c), false, &at, json_path(c->json), format);
+	add_finding(c, worst(c), OF_VALUE, &at, json_path(c->json), format);
 }
 
 void check_note_at(struct checker *c, const struct place *at, const char *path,
 		   const char *format, ...)
 {
 	if (at->line)
-		add_finding(c, CHECK_NOTE, false, at, path, format);
+		add_finding(c, CHECK_NOTE, OF_DOCUMENT, at, path, format);
 }
 
 void check_warn_at(struct checker *c, const struct place *at, const char *path,
 		   const char *format, ...)
 {
 	if (at->line)
-		add_finding(c, CHECK_WARNING, false, at, path, format);
+		add_finding(c, CHECK_WARNING, OF_DOCUMENT, at, path, format);
 }
 
 /* What is refused when the text is read. */
@@ -76,14 +76,14 @@ __attribute__((format(printf, 4, 5))) static void
 tell_undecodable(struct checker *c, const struct place *at, const char *path,
 		 const char *format, ...)
 {
-	add_finding(c, CHECK_ERROR, true, at, path, format);
+	add_finding(c, CHECK_ERROR, OF_DECODER, at, path, format);
 }
 
 void check_fail_at(struct checker *c, const struct place *at, const char *path,
 		   const char *format, ...)
 {
 	if (at->line)
-		add_finding(c, CHECK_ERROR, false, at, path, format);
+		add_finding(c, CHECK_ERROR, OF_DOCUMENT, at, path, format);
 }
 
 /* What the runtime's decoder does not take, if it knows the field. */
@@ -314,9 +314,19 @@ static void on_close(struct checker *c, const struct json_event *e)
 
 /* ---------------------------------------------------------------- keys */
 
-static void key_is_twice(struct checker *c, const struct json_event *e)
+/* What @n and the rules below it have found since the object began counts no more. */
+static void key_is_twice(struct checker *c, const struct check_node *n,
+			 const struct json_event *e)
 {
-	c->twice = true;
+	const struct check_frame *f = &c->frames[c->depth - 1];
+	size_t first = (size_t)(n - c->nodes), last = first;
+	size_t len = strlen(c->rules[first].path);
+
+	while (last + 1 < c->n_rules &&
+	       !strncmp(c->rules[last + 1].path, c->rules[first].path, len))
+		last++;
+	if (++c->twice <= CHECK_MAX_TWICE)
+		check_supersede(c, first, last, &f->at);
 	check_warn(c, e, "is there twice: runc takes the last one");
 }
 
@@ -335,7 +345,7 @@ static void on_member(struct checker *c, struct check_frame *f,
 	uint32_t bit = 1u << n->ordinal;
 
 	if (f->seen & bit)
-		key_is_twice(c, e);
+		key_is_twice(c, n, e);
 	f->seen |= bit;
 	if (!check_is(e, name))
 		check_warn(c, e, "the specification writes it \"%s\"", name);
@@ -354,7 +364,7 @@ static void on_map_key(struct checker *c, const struct json_event *e)
 		hash = (hash ^ (unsigned char)e->text[i]) * UINT64_C(0x100000001b3);
 	for (unsigned i = 0; i < c->n_keys; i++)
 		if (c->keys[i] == hash) {
-			key_is_twice(c, e);
+			key_is_twice(c, c->node, e);
 			return;
 		}
 	if (c->n_keys < sizeof(c->keys) / sizeof(c->keys[0]))

@@ -345,6 +345,27 @@ static void test_twice(void **state)
 		  "warning cwd: \"a\" is no absolute path\n"
 		  "warning Cwd: is there twice: runc takes the last one\n"
 		  "warning Cwd: the specification writes it \"cwd\"\n" },
+		/* What is wrong with the last one is, and with what has nothing to do with it. */
+		{ "{\"cwd\":\"/\",\"args\":[\"a\"],\"env\":[\"A\"],\"Cwd\":\"a\"}",
+		  "error env[0]: \"A\" is not NAME=value\n"
+		  "warning Cwd: is there twice: runc takes the last one\n"
+		  "warning Cwd: the specification writes it \"cwd\"\n"
+		  "error Cwd: \"a\" is no absolute path\n" },
+		{ "{\"cwd\":\"a\",\"args\":[\"a\"],\"cwd\":null}",
+		  "warning cwd: is missing\n"
+		  "warning cwd: \"a\" is no absolute path\n"
+		  "warning cwd: is there twice: runc takes the last one\n" },
+		/* All that is below it is replaced too. */
+		{ "{\"cwd\":\"/\",\"args\":[\"a\"],\"rlimits\":[{\"type\":\"X\",\"soft\":1,\"hard\":1}],"
+		  "\"rlimits\":[]}",
+		  "warning rlimits[0].type: \"X\" is no resource limit\n"
+		  "warning rlimits: is there twice: runc takes the last one\n" },
+		/* Two that do not go together are of different documents perhaps. */
+		{ "{\"cwd\":\"/\",\"args\":[\"a\"],\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":2,\"hard\":1,"
+		  "\"hard\":1}]}",
+		  "warning rlimits[0]: the soft limit is above the hard one: the kernel refuses "
+		  "that\n"
+		  "warning rlimits[0].hard: is there twice: runc takes the last one\n" },
 		/* But its type does: the decoder fails for any of them. */
 		{ "{\"cwd\":5,\"args\":[\"a\"],\"cwd\":\"/\"}",
 		  "error! cwd: a string is needed, found a number\n"
