@@ -15,17 +15,14 @@
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 
-#include "bootstrap.pb-c.h"
 #include "shim/action.h"
+#include "shim/bootstrap.h"
 #include "shim/bundle.h"
-#include "shim/options.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
 #include "shim/spawn.h"
 #include "shim/util.h"
 
-#define BOOTSTRAP_VERSION 3
-#define DEBUG_LEVEL (-4)
 #define OOM_SCORE_MAX 1000
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_TRIES 5
@@ -35,66 +32,23 @@ extern char **environ;
 
 struct start {
 	const struct action *action;
-	bool bootstrap;      /* BootstrapParams came: containerd 2.3 or later */
-	bool debug;
-	char socket_dir[PATH_MAX];
 	const char *address; /* of containerd */
-	char *ttrpc_address; /* from the parameters; NULL: the environment has it */
-	struct spec_options options;
+	struct bootstrap bootstrap;
 	struct spec spec;
 	char path[SOCKET_PATH_MAX + 1];
 	pid_t server;
 };
 
-/* ----------------------------------------------------------------- input */
-
-static int read_bootstrap(struct start *st, const Bootstrap__BootstrapParams *m, struct err *e)
-{
-	st->bootstrap = true;
-	st->debug |= m->log_level <= DEBUG_LEVEL;
-	if (str_is_set(m->socket_dir)) {
-		if (m->socket_dir[0] != '/')
-			return err_set(e, TTRPC_INVALID_ARGUMENT,
-				       "socket_dir \"%s\" is no absolute path", m->socket_dir);
-		snprintf(st->socket_dir, sizeof(st->socket_dir), "%s", m->socket_dir);
-	}
-	if (str_is_set(m->containerd_ttrpc_address) &&
-	    !str_copy(&st->ttrpc_address, m->containerd_ttrpc_address))
-		return err_nomem(e);
-	for (size_t i = 0; i < m->n_extensions; i++) {
-		const Google__Protobuf__Any *any = m->extensions[i]->value;
-
-		/* Others than options are not for us. */
-		if (any && str_is_set(any->type_url) && strstr(any->type_url, "Options"))
-			return options_decode(any->type_url, any->value.data, any->value.len,
-					      &st->options, e);
-	}
-	return 0;
-}
-
-/*
- * Any and BootstrapParams both begin with two strings, so each is decodable as
- * the other: it is the latter if these are our id and namespace (contract 1.4).
- */
 static int read_input(struct start *st, struct err *e)
 {
 	const struct flags *f = st->action->flags;
 	_cleanup_free_ uint8_t *data = NULL;
-	Bootstrap__BootstrapParams *m;
 	size_t len;
 	int r = action_read_stdin(&data, &len, e);
 
 	if (r < 0 || len == 0)
 		return r;
-	m = (void *)protobuf_c_message_unpack(&bootstrap__bootstrap_params__descriptor, NULL, len,
-					      data);
-	if (m && strcmp(m->instance_id, f->id) == 0 && strcmp(m->namespace_, f->ns) == 0)
-		r = read_bootstrap(st, m, e);
-	else
-		r = options_decode_any(data, len, &st->options, e);
-	if (m)
-		protobuf_c_message_free_unpacked(&m->base, NULL);
-	return r;
+	return bootstrap_read(data, len, f->id, f->ns, &st->bootstrap, e);
 }
 
 /* ---------------------------------------------------------------- server */
@@ -180,7 +134,7 @@ static int join_v1(const char *cgroup, pid_t pid, struct err *e)
 
 static int set_cgroup(struct start *st, struct err *e)
 {
-	const char *cgroup = st->options.shim_cgroup;
+	const char *cgroup = st->bootstrap.options.shim_cgroup;
 	_cleanup_free_ char *dir = NULL;
 	struct statfs fs;
 	int r;
@@ -228,8 +182,9 @@ static void own_path(char path[static PATH_MAX])
 static int spawn_server(struct start *st, int listen_fd, struct err *e)
 {
 	const struct flags *f = st->action->flags;
+	bool debug = f->debug || st->bootstrap.debug;
 	const char *argv[] = { st->action->program, "-namespace", f->ns, "-id", f->id, "-address",
-			       st->address, st->debug ? "-debug" : NULL, NULL };
+			       st->address, debug ? "-debug" : NULL, NULL };
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const int fds[] = { null, null, null, listen_fd };
 	char path[PATH_MAX];
@@ -245,7 +200,8 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 
 	if (null < 0)
 		return err_sys(e, errno, "open /dev/null");
-	if (st->ttrpc_address && setenv("TTRPC_ADDRESS", st->ttrpc_address, 1) < 0)
+	if (st->bootstrap.ttrpc_address &&
+	    setenv("TTRPC_ADDRESS", st->bootstrap.ttrpc_address, 1) < 0)
 		return err_nomem(e);
 	own_path(path);
 	r = spawn_exec(&s, &st->server);
@@ -257,24 +213,6 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 	}
 	set_oom_score(st->server);
 	return 0;
-}
-
-/* ---------------------------------------------------------------- answer */
-
-static int print_answer(struct start *st, const char *url, struct err *e)
-{
-	Bootstrap__BootstrapResult m = BOOTSTRAP__BOOTSTRAP_RESULT__INIT;
-	uint8_t packed[SOCKET_PATH_MAX + 64];
-	int r;
-
-	m.version = BOOTSTRAP_VERSION;
-	m.address = (char *)url;
-	m.protocol = (char *)"ttrpc";
-	if (st->bootstrap)
-		r = write_all(1, packed, protobuf_c_message_pack(&m.base, packed));
-	else
-		r = write_all(1, url, strlen(url));
-	return r < 0 ? err_sys(e, -r, "write the answer") : 0;
 }
 
 static int find_or_make_server(struct start *st, const char *url, struct err *e)
@@ -323,21 +261,19 @@ static int run(struct start *st, struct err *e)
 		return err_sys(e, errno, "the current directory, which should be the bundle");
 	if (spec_load(cwd, &st->spec, &se) < 0)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "%s", se.text);
-	if (socket_path(st->socket_dir, st->address, f->ns,
-			st->spec.group ? st->spec.group : f->id, st->path, e) < 0)
+	if (socket_path(st->bootstrap.socket_dir ? st->bootstrap.socket_dir : SOCKET_DIR,
+			st->address, f->ns, st->spec.group ? st->spec.group : f->id, st->path, e) < 0)
 		return -e->code;
 	snprintf(url, sizeof(url), "unix://%s", st->path);
 	if (find_or_make_server(st, url, e) < 0)
 		return -e->code;
-	return print_answer(st, url, e);
+	return bootstrap_answer(1, &st->bootstrap, url, e);
 }
 
 int start_main(const struct action *a)
 {
 	struct start st = {
 		.action = a,
-		.debug = a->flags->debug,
-		.socket_dir = SOCKET_DIR,
 		.address = a->flags->address,
 	};
 	struct err e = ERR_INIT;
@@ -346,7 +282,6 @@ int start_main(const struct action *a)
 	/* The server is reparented past us, to containerd's reaper or to init. */
 	r = run(&st, &e);
 	spec_release(&st.spec);
-	spec_options_release(&st.options);
-	free(st.ttrpc_address);
+	bootstrap_release(&st.bootstrap);
 	return r < 0 ? action_fail(a, &e) : 0;
 }

@@ -249,8 +249,14 @@ static int read_document(struct toml *t)
 int toml_parse(const struct toml_doc *doc, const char *text, size_t len)
 {
 	static const char mark[] = "\xef\xbb\xbf";
-	struct toml t = { .doc = doc, .at = text, .end = text + len, .line = 1 };
+	struct toml t = { .doc = doc, .line = 1 };
 	int r;
+
+	/* A message without its bytes gives NULL, which nothing may be added to. */
+	if (!text)
+		text = "";
+	t.at = text;
+	t.end = text + len;
 
 	if (len > TOML_MAX_SIZE)
 		return toml_fail(&t, 1, NULL, EFBIG, "larger than %u bytes",

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BootstrapParams and BootstrapResult, or what older daemons speak; see bootstrap.h. */
+#include "shim/bootstrap.h"
+
+#include <string.h>
+
+#include "bootstrap.pb-c.h"
+#include "shim/options.h"
+#include "shim/socket.h"
+#include "shim/util.h"
+
+#define BOOTSTRAP_VERSION 3
+#define DEBUG_LEVEL (-4)
+
+static int read_params(const Bootstrap__BootstrapParams *m, struct bootstrap *out,
+		       struct err *e)
+{
+	out->given = true;
+	out->debug = m->log_level <= DEBUG_LEVEL;
+	if (str_is_set(m->socket_dir)) {
+		if (m->socket_dir[0] != '/')
+			return err_set(e, TTRPC_INVALID_ARGUMENT,
+				       "socket_dir \"%s\" is no absolute path",
+				       m->socket_dir);
+		if (!str_copy(&out->socket_dir, m->socket_dir))
+			return err_nomem(e);
+	}
+	if (str_is_set(m->containerd_ttrpc_address) &&
+	    !str_copy(&out->ttrpc_address, m->containerd_ttrpc_address))
+		return err_nomem(e);
+	for (size_t i = 0; i < m->n_extensions; i++) {
+		const Google__Protobuf__Any *any = m->extensions[i]->value;
+
+		/* Others than options are not for us. */
+		if (any && str_is_set(any->type_url) && strstr(any->type_url, "Options"))
+			return options_decode(any->type_url, any->value.data,
+					      any->value.len, &out->options, e);
+	}
+	return 0;
+}
+
+/*
+ * Any and BootstrapParams both begin with two strings, so each is decodable as
+ * the other: it is the latter if these are our id and namespace (contract 1.4).
+ */
+int bootstrap_read(const uint8_t *data, size_t len, const char *id, const char *ns,
+		   struct bootstrap *out, struct err *e)
+{
+	Bootstrap__BootstrapParams *m;
+	int r;
+
+	m = (void *)protobuf_c_message_unpack(&bootstrap__bootstrap_params__descriptor,
+					      NULL, len, data);
+	if (m && strcmp(m->instance_id, id) == 0 && strcmp(m->namespace_, ns) == 0)
+		r = read_params(m, out, e);
+	else
+		r = options_decode_any(data, len, &out->options, e);
+	if (m)
+		protobuf_c_message_free_unpacked(&m->base, NULL);
+	return r;
+}
+
+void bootstrap_release(struct bootstrap *b)
+{
+	free(b->socket_dir);
+	free(b->ttrpc_address);
+	spec_options_release(&b->options);
+	*b = (struct bootstrap){ 0 };
+}
+
+int bootstrap_answer(int fd, const struct bootstrap *b, const char *url, struct err *e)
+{
+	Bootstrap__BootstrapResult m = BOOTSTRAP__BOOTSTRAP_RESULT__INIT;
+	uint8_t packed[SOCKET_PATH_MAX + 64];
+	int r;
+
+	m.version = BOOTSTRAP_VERSION;
+	m.address = (char *)url;
+	m.protocol = (char *)"ttrpc";
+	if (b->given)
+		r = write_all(fd, packed, protobuf_c_message_pack(&m.base, packed));
+	else
+		r = write_all(fd, url, strlen(url));
+	return r < 0 ? err_sys(e, -r, "write the answer") : 0;
+}
