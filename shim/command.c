@@ -62,6 +62,7 @@ static int watch_it(struct command *c, const char *what, pid_t pid, unsigned tim
 		return r;
 	}
 	c->what = what;
+	c->birth.pid = pid;
 	c->timed_out = c->killed = c->lost = false;
 	c->timeout_ms = timeout_ms;
 	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);

@@ -129,7 +129,8 @@ void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
 	struct op *op;
 
 	p->sigkill_asked = p->sigkill_asked || signo == SIGKILL;
-	if (!restoring && kill_if_allowed(p, signo, all, &e)) {
+	if (!restoring &&
+	    (launch_kill(p, signo, &e) || kill_if_allowed(p, signo, all, &e))) {
 		if (e.code)
 			err_reply(call, &e);
 		else

@@ -20,6 +20,7 @@ struct launch {
 	struct op op;
 	char *pid_file;
 	int document; /* the exec's process document, while the runtime reads it */
+	bool killed; /* by a Kill, before there was a process */
 };
 
 static struct launch *launch_of(struct op *op)
@@ -105,6 +106,16 @@ static void fail_exec(struct op *op)
 	launch_failed(op);
 }
 
+/* What a runtime that was killed has put into the container already. */
+static void kill_left(struct process *p, const char *pid_file)
+{
+	struct err ignored;
+	pid_t pid;
+
+	if (bundle_read_pid(pid_file, &pid, &ignored) == 0)
+		reap_kill(&p->container->shim->reaper, pid);
+}
+
 static void on_exec_connected(struct io *io, struct err *failure)
 {
 	struct process *p = container_of(io, struct process, io);
@@ -121,6 +132,29 @@ static void on_exec_connected(struct io *io, struct err *failure)
 	launch_started(op);
 }
 
+static void fail_killed(struct op *op)
+{
+	err_set(&op->err, TTRPC_UNKNOWN,
+		"OCI runtime exec failed: killed before it had started");
+	fail_exec(op);
+}
+
+static void on_exec_failed(struct op *op)
+{
+	struct process *p = op->process;
+	struct command *cmd = &op->command;
+
+	if (cmd->timed_out || cmd->killed || cmd->child.signal)
+		kill_left(p, launch_of(op)->pid_file);
+	if (launch_of(op)->killed) {
+		fail_killed(op);
+		return;
+	}
+	runtime_failure(cmd, "OCI runtime exec failed", &op->err);
+	verdict_explain_process(p->document, p->document_len, &op->err);
+	fail_exec(op);
+}
+
 static void on_exec_started(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
@@ -128,9 +162,7 @@ static void on_exec_started(struct command *cmd)
 	const char *pid_file = launch_of(op)->pid_file;
 
 	if (!command_succeeded(cmd)) {
-		runtime_failure(cmd, "OCI runtime exec failed", &op->err);
-		verdict_explain_process(p->document, p->document_len, &op->err);
-		fail_exec(op);
+		on_exec_failed(op);
 		return;
 	}
 	/* Now, while no orphan is swept: it may have ended already. */
@@ -184,6 +216,27 @@ static void on_exec_opened(struct io *io, struct err *failure)
 		err_prefix(&op->err, "OCI runtime exec failed");
 		fail_exec(op);
 	}
+}
+
+bool launch_kill(struct process *p, int signo, struct err *e)
+{
+	struct op *op;
+
+	if (process_is_init(p) || !p->in_transition)
+		return false;
+	if (signo != SIGKILL || p->exit_seen) {
+		if (!child_is_watched(&p->child) && !p->exit_seen)
+			return false;
+		process_signal(p, signo, e);
+		return true;
+	}
+	op = op_first(p);
+	launch_of(op)->killed = true;
+	if (command_is_running(&op->command))
+		command_kill(&op->command);
+	else
+		fail_killed(op); /* it waits for a logger, or for a client */
+	return true;
 }
 
 static int prepare_exec(struct op *op)

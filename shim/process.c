@@ -247,7 +247,7 @@ int process_adopt(struct process *p, const char *pid_file, struct err *e)
 			       "one's", pid_file, pid);
 	if (r < 0) {
 		/* Nobody would ever know of its end. */
-		reap_kill(pid);
+		reap_kill(&p->container->shim->reaper, pid);
 		return err_sys(e, -r, "watch process %d", pid);
 	}
 	p->pid = pid;

@@ -142,11 +142,11 @@ int child_signal(const struct child *c, int signo)
 	return 0;
 }
 
-void reap_kill(pid_t pid)
+void reap_kill(struct reaper *r, pid_t pid)
 {
 	siginfo_t si;
 
-	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
+	if (!find(r, pid) && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
 		kill(pid, SIGKILL);
 }
 
@@ -162,12 +162,18 @@ static uint64_t boot_ticks(void)
 	return (uint64_t)t.tv_sec * per_sec + (uint64_t)t.tv_nsec * per_sec / LOOP_SEC;
 }
 
-/* Its state and start time, the fields 3 and 22 of /proc/PID/stat; UINT64_MAX: it is not there. */
-static uint64_t look_up(pid_t pid, char *state)
+/* What /proc/PID/stat says: the fields 3, 6 and 22. */
+struct looks {
+	char state;
+	pid_t session; /* 0: its leader is out of our pid namespace */
+	uint64_t start;
+};
+
+/* False: it is not there. */
+static bool look_up(pid_t pid, struct looks *l)
 {
 	char path[64], text[1024], *s;
 	_cleanup_close_ int fd = -1;
-	uint64_t start;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
@@ -176,31 +182,47 @@ static uint64_t look_up(pid_t pid, char *state)
 	text[n > 0 ? n : 0] = 0;
 	/* The second field is a name, with whatever in it, brackets too. */
 	s = strrchr(text, ')');
-	if (!s || sscanf(s + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				"%*s %*s %*s %*s %" SCNu64, state, &start) != 2)
-		return UINT64_MAX;
-	return start;
+	return s && sscanf(s + 1, " %c %*s %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+				  "%*s %*s %*s %*s %" SCNu64,
+			   &l->state, &l->session, &l->start) == 3;
 }
 
 uint64_t reap_start_time(pid_t pid)
 {
-	char state;
-	uint64_t start = look_up(pid, &state);
+	struct looks l;
 
-	return start == UINT64_MAX || state == 'Z' || state == 'X' ? UINT64_MAX : start;
+	return !look_up(pid, &l) || l.state == 'Z' || l.state == 'X' ? UINT64_MAX : l.start;
+}
+
+/*
+ * In the session of a process that is neither itself, nor we, nor a command under
+ * way: sessions are inherited, so it descends from some container's process. What
+ * a runtime makes leads a session of its own, or is in the runtime's.
+ */
+static bool is_of_other_session(struct reaper *r, pid_t pid, pid_t session)
+{
+	const struct birth *b;
+
+	if (session == 0 || session == pid || session == getsid(0))
+		return false;
+	list_for_each(b, &r->births, link)
+		if (b->pid == session)
+			return false;
+	return true;
 }
 
 /*
  * Whether no command under way can be about to report the zombie @pid: it is
- * older than all of them. Whatever stands between us and the runtime (a wrapper,
- * a double fork), a child is not older than its parent.
+ * older than all of them (whatever stands between us and the runtime, a wrapper or
+ * a double fork, a child is not older than its parent), or from somewhere else.
  */
 static bool is_nobodys(struct reaper *r, pid_t pid)
 {
-	struct birth *oldest = list_first(&r->births, struct birth, link);
-	char state;
+	const struct birth *oldest = list_first(&r->births, struct birth, link);
+	struct looks l;
 
-	return !oldest || look_up(pid, &state) < oldest->since;
+	return !oldest || (look_up(pid, &l) && (l.start < oldest->since ||
+						is_of_other_session(r, pid, l.session)));
 }
 
 /* Takes it away. A known one is reported when its pidfd, readable by now, comes up in the loop. */

@@ -8,10 +8,10 @@
  * has ended, its pid file names the process, which is watched through a pidfd:
  * if it is dead already, the pidfd is readable at once and waitid(2) gives its
  * true status. Since only we can reap it, its pid cannot be reused before.
- * Only an orphan that is older than every such command cannot be what one of
- * them is about to report, and is reaped meanwhile: so a container that is given
- * execs without a pause keeps no zombies, and one hanging command only those
- * that were born after it.
+ * Only an orphan that is older than every such command, or in the session of a
+ * container's process, cannot be what one of them is about to report, and is reaped
+ * meanwhile: so a container that is given execs without a pause keeps no zombies,
+ * and one hanging command only those that were born after it and lead a session.
  *
  * Only reap.c waits.
  */
@@ -36,6 +36,7 @@ struct reaper {
 struct birth {
 	struct list link;
 	uint64_t since; /* ticks since boot, as in /proc/PID/stat; 0: none is under way */
+	pid_t pid;      /* the command's own */
 };
 
 struct child {
@@ -73,7 +74,7 @@ void reaper_birth_end(struct reaper *r, struct birth *b);
  */
 int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *));
 /* SIGKILL to a child of ours that is not watched; nothing if it is none. */
-void reap_kill(pid_t pid);
+void reap_kill(struct reaper *r, pid_t pid);
 
 /* Stops watching; done() is not called. The sweep reaps it some day. */
 void child_forget(struct child *c);

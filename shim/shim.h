@@ -189,6 +189,11 @@ struct create_request {
 };
 void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r);
 void launch_begin(struct process *p, struct ttrpc_call *call);
+/*
+ * A Kill of an exec whose Start is under way. False: it has no process yet, and this
+ * signal is not the one that ends the Start, SIGKILL.
+ */
+bool launch_kill(struct process *p, int signo, struct err *e);
 void remove_begin(struct process *p, struct ttrpc_call *call);
 
 /*

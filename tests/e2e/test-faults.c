@@ -13,11 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/fake/faults.h"
+#include "tests/e2e/faults.h"
 
 static const struct {
 	const char *name;
@@ -35,33 +34,12 @@ static struct faults *faults;
 
 /* ------------------------------------------------------------------ faults */
 
-static void faults_open(enum fault_role role)
+static void prepare(enum fault_role role)
 {
-	int fd = open(in_dir("faults"), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	char *library = text("%.*s/faults.so", (int)(strrchr(e2e.fake, '/') - e2e.fake),
-			     e2e.fake);
-
-	snprintf(e2e.shim, sizeof(e2e.shim), "%.*s/dynamic/containerd-shim-brass-v2",
-		 (int)(strrchr(e2e.fake, '/') - e2e.fake), e2e.fake);
-	if (fd < 0 || ftruncate(fd, sizeof(*faults)) < 0)
-		fail_at(HERE, "faults: %s", strerror(errno));
-	faults = mmap(NULL, sizeof(*faults), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	assert_true(faults != MAP_FAILED);
-	faults->role = role;
-	e2e.extra_env[0] = text("LD_PRELOAD=%s", library);
-	e2e.extra_env[1] = text("FAULTS=%s", in_dir("faults"));
-	/* The library comes before the sanitizer's, which wants to be first. */
-	e2e.extra_env[2] = text("ASAN_OPTIONS=%s:verify_asan_link_order=0",
-				getenv("ASAN_OPTIONS") ? getenv("ASAN_OPTIONS") : "");
+	faults = faults_open(role);
 	e2e.extra_env[3] = "BRASS_FIFO_TIMEOUT_MS=2000";
 	e2e.extra_env[4] = "BRASS_RUNTIME_TIMEOUT_MS=5000";
 	e2e.extra_env[5] = "BRASS_DRAIN_TIMEOUT_MS=1000";
-}
-
-static void faults_close(void)
-{
-	munmap(faults, sizeof(*faults));
 }
 
 static void arm(enum fault_kind kind, unsigned n)
@@ -341,7 +319,7 @@ static void lives(void **state)
 	struct life l = { 0 };
 	unsigned n = 1, runs = 0;
 
-	faults_open(FAULT_SERVER);
+	prepare(FAULT_SERVER);
 	e2e.rootfs.type = "bind";
 	e2e.rootfs.source = in_dir("image");
 	memcpy(e2e.rootfs.options, options, sizeof(options));
@@ -361,7 +339,7 @@ static void lives(void **state)
 		      runs);
 	assert_true(runs > 0);
 	shutdown_shim();
-	faults_close();
+	faults_close(faults);
 }
 
 /* ------------------------------------------------------- start and delete */
@@ -411,7 +389,7 @@ static void boots(void **state)
 	struct bundle *b = bundle("c1", "exec sleep 1000");
 	unsigned runs = 0;
 
-	faults_open((enum fault_role)(uintptr_t)*state);
+	prepare((enum fault_role)(uintptr_t)*state);
 	for (enum fault_kind kind = 0; kind < FAULT_EINTR; kind++)
 		/* A socket that cannot be looked at, or not be unlinked, stays. */
 		for (unsigned n = 1;
@@ -420,7 +398,7 @@ static void boots(void **state)
 			runs++;
 	print_message("# %u boots\n", runs);
 	assert_true(runs > 10);
-	faults_close();
+	faults_close(faults);
 }
 
 /* A shim that was killed, whose container "delete" has to end. */
@@ -459,11 +437,11 @@ static void cleanups(void **state)
 	struct bundle *b = bundle("c1", "exec sleep 1000");
 
 	(void)state;
-	faults_open(FAULT_DELETE);
+	prepare(FAULT_DELETE);
 	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++)
 		for (unsigned n = 1; cleanup(b, meant[i], n);)
 			n = after(n);
-	faults_close();
+	faults_close(faults);
 }
 
 /* An exec that runs already and cannot be watched is killed: nobody would know of it. */
@@ -472,7 +450,7 @@ static void unwatchable_exec(void **state)
 	struct bundle *b;
 
 	(void)state;
-	faults_open(FAULT_SERVER);
+	prepare(FAULT_SERVER);
 	b = shim_for("c1", "exec sleep 1000");
 	create(b);
 	start("c1", NULL);
@@ -486,7 +464,7 @@ static void unwatchable_exec(void **state)
 	delete_task("c1", "e1");
 	delete_task("c1", NULL);
 	shutdown_shim();
-	faults_close();
+	faults_close(faults);
 }
 
 #define LIFE(kind)                                                                   \

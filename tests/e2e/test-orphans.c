@@ -66,6 +66,41 @@ static void while_an_exec_hangs(void **st)
 	end();
 }
 
+/* Nor do those that are born after it, of the init or of another exec that is gone. */
+static void born_while_an_exec_hangs(void **st)
+{
+	struct answer *starting;
+	char *born = in_dir("born");
+	pid_t orphan;
+
+	(void)st;
+	running(text("while [ ! -e %s ]; do sleep 0.01; done; %sexec sleep 1000", born,
+		     leave_orphan(in_dir("pid"), in_dir("go"))));
+	script("exec.e1", text("touch %s\nwait_for %s\n", in_dir("hangs"), in_dir("on")));
+	exec_add("c1", "e1", "exit 3");
+	starting = ask_start("c1", "e1");
+	until(exists(in_dir("hangs")));
+	loop_for(30); /* the kernel tells times apart from 10 ms on */
+	write_file(born, "", 0);
+	orphan = pid_in(in_dir("pid"));
+	write_file(in_dir("go"), "", 0);
+	until(!exists(text("/proc/%d", orphan)));
+	exec_add("c1", "e2",
+		 text("%sexit 5", leave_orphan(in_dir("pid2"), in_dir("go2"))));
+	start("c1", "e2");
+	assert_int_equal(wait_exit("c1", "e2")->exit_status, 5);
+	delete_task("c1", "e2");
+	orphan = pid_in(in_dir("pid2"));
+	write_file(in_dir("go2"), "", 0);
+	until(!exists(text("/proc/%d", orphan)));
+	assert_false(starting->done);
+	write_file(in_dir("on"), "", 0);
+	ok(starting);
+	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
+	delete_task("c1", "e1");
+	end();
+}
+
 static int zombies_of(pid_t parent)
 {
 	DIR *d = opendir("/proc");
@@ -146,4 +181,5 @@ static void the_newborn_is_spared(void **st)
 	end();
 }
 
-E2E_GROUP(E2E(while_an_exec_hangs), E2E(without_a_pause), E2E(the_newborn_is_spared))
+E2E_GROUP(E2E(while_an_exec_hangs), E2E(born_while_an_exec_hangs), E2E(without_a_pause),
+	  E2E(the_newborn_is_spared))

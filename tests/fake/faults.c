@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/fake/faults.h"
@@ -40,6 +41,12 @@ static bool fails(enum fault_kind kind)
 	if (!f || !f->armed || f->kind != kind)
 		return false;
 	n = __atomic_add_fetch(&f->seen, 1, __ATOMIC_SEQ_CST);
+	if (f->hang) {
+		while (__atomic_load_n(&f->hang, __ATOMIC_SEQ_CST))
+			syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 5000000 },
+				NULL);
+		return false;
+	}
 	/* Half of them, but no pattern that a loop could fall into. */
 	if (kind == FAULT_EINTR ? n * 2654435761U >> 31 : n != f->nth)
 		return false;

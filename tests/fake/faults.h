@@ -58,6 +58,7 @@ struct faults {
 	enum fault_role role;
 	int error;
 	int armed; /* 0: calls are neither counted nor failed */
+	int hang; /* calls do not fail but sleep, until this is 0 again */
 	unsigned nth; /* which call fails, counted from 1 */
 	unsigned seen, failed;
 	unsigned active; /* how many processes have the library at work */
