@@ -13,6 +13,7 @@
 
 #include "shim/bundle.h"
 #include "shim/direct.h"
+#include "shim/hint.h"
 #include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/mount.h"
@@ -174,7 +175,7 @@ static void on_created(struct command *cmd)
 		cr->runtime_tried = cmd->timed_out || cmd->killed || cmd->child.signal;
 		runtime_failure(cmd, PREFIX, &op->err);
 		if (!cr->runtime_tried)
-			verdict_explain_config(c->bundle, &op->err);
+			hint_config(c->bundle, &op->err);
 		undo(op);
 		return;
 	}

@@ -8,13 +8,13 @@
 #include <signal.h>
 #include <string.h>
 
+#include "shim/hint.h"
 #include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/op.h"
 #include "shim/runtime.h"
 #include "shim/shim.h"
 #include "shim/util.h"
-#include "shim/verdict.h"
 
 struct launch {
 	struct op op;
@@ -151,7 +151,7 @@ static void on_exec_failed(struct op *op)
 		return;
 	}
 	runtime_failure(cmd, "OCI runtime exec failed", &op->err);
-	verdict_explain_process(p->document, p->document_len, &op->err);
+	hint_process(p->document, p->document_len, &op->err);
 	fail_exec(op);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the checker of spec/ makes of a container's documents: before the runtime
- * is called, so that what it must refuse is refused with the place and the reason;
- * and after it has failed, since its own message often names neither.
+ * What the checker of spec/ makes of a container's documents before the runtime
+ * is called, so that what it must refuse is refused with the place and the reason.
  */
 #pragma once
 
@@ -16,10 +15,3 @@
 int verdict_config(const char *bundle, const char *id, struct err *e);
 /* The same for the document of an exec: only what cannot be decoded is refused yet. */
 int verdict_process(const char *json, size_t len, struct err *e);
-
-/*
- * The runtime has failed with the message in @e: puts the finding behind it that
- * is about the same thing, if there is one.
- */
-void verdict_explain_config(const char *bundle, struct err *e);
-void verdict_explain_process(const char *json, size_t len, struct err *e);

@@ -126,6 +126,7 @@ struct check_facts {
 	bool proc; /* something is mounted there */
 	struct check_id ids[2],
 		pts_gid; /* of the process: its user and group; of the terminals */
+	char pts_path[32];
 	/* Of linux.uidMappings and linux.gidMappings. */
 	struct check_mapping maps[2][CHECK_MAX_MAPPINGS];
 	size_t n_maps[2];

@@ -158,7 +158,7 @@ void check_mappings(struct checker *c)
 		return;
 	check_id(c, UID, &f->ids[UID], "process.user.uid");
 	check_id(c, GID, &f->ids[GID], "process.user.gid");
-	check_id(c, GID, &f->pts_gid, "mounts");
+	check_id(c, GID, &f->pts_gid, f->pts_path);
 }
 
 const struct check_table check_mapping_table = { rules, sizeof(rules) / sizeof(rules[0]),

@@ -125,6 +125,12 @@ static void end_in_proc(struct checker *c, const struct place *at, const char *p
 			      "files of lxcfs");
 }
 
+static void on_terminals(struct checker *c, const char *path)
+{
+	c->facts.pts_gid = c->facts.mount.gid;
+	snprintf(c->facts.pts_path, sizeof(c->facts.pts_path), "%s", path);
+}
+
 static void end_mount(struct checker *c)
 {
 	const struct place at = c->frames[c->depth - 1].at;
@@ -155,7 +161,7 @@ static void end_mount(struct checker *c)
 		check_warn_at(c, &at, path, "ids can be mapped for a bind mount only");
 	end_in_proc(c, &at, path);
 	if (c->facts.mount.pts_type && !c->facts.mount.bind && c->facts.mount.gid.at.line)
-		c->facts.pts_gid = c->facts.mount.gid;
+		on_terminals(c, path);
 }
 
 static void on_mount(struct checker *c, const struct json_event *e)

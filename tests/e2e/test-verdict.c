@@ -75,9 +75,7 @@ static void warnings(void **st)
 	connect_shim(r->out + 7);
 	ok(create_with(b, CONFIG(PROCESS(",\"tty\":true"), "")));
 	until(log_of(b)->data && strstr(log_of(b)->data, "level=debug"));
-	until(strstr(
-		log_of(b)->data,
-		"process.tty: unknown key: runtimes pass over it"));
+	until(strstr(log_of(b)->data, "process.tty: unknown key: runtimes pass over it"));
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
@@ -159,6 +157,78 @@ static void explained(void **st)
 	shutdown_shim();
 }
 
+/* Which of many findings belongs to what runc 1.1, runc 1.3 and crun say; or none. */
+static void hints(void **st)
+{
+	static const char config[] =
+		"{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"/bin/sh\",\"\\u0000\"],\"cwd\":\"/\",\n"
+		"\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"hard\":1}]},\"root\":{\"path\":\"rootfs\"},\n"
+		"\"hostname\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\",\n"
+		"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"tmpfs\"},\n"
+		"{\"destination\":\"/b\",\"type\":\"bind\"},\n"
+		"{\"destination\":\"/c\",\"type\":\"bind\"}],\n"
+		"\"hooks\":{\"createRuntime\":[{\"path\":\"a\"},{\"path\":\"b\"}]},\n"
+		"\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],\n"
+		"\"resources\":{\"memory\":{\"limit\":5000,\"kernel\":1}},\n"
+		"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":"
+		"[\"SECCOMP_FILTER_FLAG_LOG\"],\n"
+		"\"syscalls\":[{\"names\":[\"mknod\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}}}";
+	static const struct {
+		const char *said, *hint; /* of the whole text: its end */
+	} cases[] = {
+		{ "error mounting \"x\" to rootfs at \"/c\": mount x:/c (via /proc/self/fd/6), "
+		  "flags: 0x1: no such device",
+		  "(config.json:6:1: mounts[2]: the type \"bind\" needs the option \"bind\" or "
+		  "\"rbind\": the kernel refuses it without)" },
+		{ "mount `x` to `b`: No such device",
+		  "(config.json:5:1: mounts[1]: the type \"bind\" needs the option \"bind\" or "
+		  "\"rbind\": the kernel refuses it without)" },
+		{ "error mounting \"x\" to rootfs at \"/dev\": no such device",
+		  "at \"/dev\": no such device" },
+		{ "error closing exec fds: open /proc/self/fd: no such file or directory",
+		  "(config.json:4:11: mounts[0]: hides /proc, which runc needs: it refuses "
+		  "that)" },
+		{ "error running hook #1: fork/exec b: no such file or directory",
+		  "(config.json:7:48: hooks.createRuntime[1].path: \"b\" is no absolute path)" },
+		{ "error running createRuntime hook #2: exit status 1", "exit status 1" },
+		{ "error running poststop hook #0: exit status 1",
+		  "hook #0: exit status 1" },
+		{ "sethostname: invalid argument",
+		  "(config.json:3:12: hostname: has 65 bytes: the kernel takes 64)" },
+		{ "listenerPath is not set",
+		  "(config.json:11:41: linux.seccomp: SCMP_ACT_NOTIFY needs \"listenerPath\": "
+		  "runc refuses it without)" },
+		{ "seccomp flags are not yet supported by runc",
+		  "(config.json:10:54: linux.seccomp.flags[0]: runc takes flags of seccomp from "
+		  "1.2 on only)" },
+		/* What is deprecated is no reason, and no memory of the host's no limit. */
+		{ "unable to set memory limit to 5000 (current usage: 9)", "usage: 9)" },
+		{ "fork/exec /proc/self/exe: cannot allocate memory", "allocate memory" },
+		{ "exec: \"/bin/sh\": stat /bin/sh: no such file or directory",
+		  "stat /bin/sh: no such file or directory" },
+		{ "unable to apply caps: operation not permitted", "not permitted" },
+		{ "error setting rlimits: operation not permitted",
+		  "(config.json:2:12: process.rlimits[0].soft: is missing: the specification "
+		  "requires it)" },
+	};
+	struct bundle *b = shim_for("c1", "true");
+
+	(void)st;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct answer *a;
+		size_t len = strlen(cases[i].hint);
+
+		script("create", text("error %s\n", cases[i].said));
+		a = create_with(b, config);
+		fails(a, TTRPC_UNKNOWN, NULL);
+		if (strlen(a->text) < len ||
+		    strcmp(a->text + strlen(a->text) - len, cases[i].hint) != 0)
+			fail_at(HERE, "%s\nwanted at its end: %s", a->text,
+				cases[i].hint);
+	}
+	shutdown_shim();
+}
+
 static long anonymous_kb(void)
 {
 	return strtol(proc_status(e2e.server, "RssAnon"), NULL, 10);
@@ -188,4 +258,5 @@ static void leaves_nothing(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(refused), E2E(warnings), E2E(execs), E2E(explained), E2E(leaves_nothing))
+E2E_GROUP(E2E(refused), E2E(warnings), E2E(execs), E2E(explained), E2E(hints),
+	  E2E(leaves_nothing))

@@ -86,7 +86,7 @@ static void test_mappings(void **state)
 		  "warning linux.gidMappings: two of them overlap: the kernel refuses that\n" },
 		{ MAPPED(TEN, TEN, TERMINALS("\"gid=5\"")), "" },
 		{ MAPPED(TEN, RANGE("0", "1000", "5"), TERMINALS("\"gid=5\"")),
-		  "warning mounts: 5 is not mapped in the user namespace: runc refuses it\n" },
+		  "warning mounts[0]: 5 is not mapped in the user namespace: runc refuses it\n" },
 		{ MAPPED(TEN, RANGE("0", "1000", "5"), TERMINALS("\"gid=a\"")), "" },
 		{ MAPPED(TEN, RANGE("0", "1000", "5"),
 			 "\"process\":{\"user\":{\"uid\":10,\"gid\":5},\"args\":[\"a\"],"
