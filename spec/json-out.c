@@ -60,7 +60,7 @@ void json_out_key(struct json_out *o, const char *key)
 
 void json_out_string(struct json_out *o, const char *s, size_t len)
 {
-	char escape[8];
+	char escape[16];
 	size_t n;
 
 	put_comma(o);
@@ -73,8 +73,9 @@ void json_out_string(struct json_out *o, const char *s, size_t len)
 		} else if (*s == '"' || *s == '\\') {
 			put(o, "\\", 1);
 			put(o, s, 1);
-		} else if (n == 1 && ((unsigned char)*s < ' ' || *s == 0x7f)) {
-			snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)*s);
+		} else if ((n == 1 && ((unsigned char)*s < ' ' || *s == 0x7f)) ||
+			   utf8_is_harmful(s, n)) {
+			snprintf(escape, sizeof(escape), "\\u%04x", utf8_value(s, n));
 			put(o, escape, 6);
 		} else {
 			put(o, s, n);

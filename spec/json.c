@@ -309,6 +309,8 @@ static int fail_syntax(struct json *j, size_t len)
 		at = j->scan;
 	if (j->in_token && is_false_space(j->first))
 		reason = "invalid character";
+	if (!at && len >= 3 && !memcmp(j->text, "\xef\xbb\xbf", 3))
+		reason = "begins with a byte order mark (U+FEFF), which no runtime takes";
 	r = fail_here(j, at, EINVAL, reason);
 	yajl_free_error(j->yajl, (unsigned char *)text);
 	return r;

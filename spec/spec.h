@@ -48,7 +48,10 @@ struct spec {
 	bool private_pid_ns;
 };
 
-#define SPEC_INIT { 0 }
+#define SPEC_INIT \
+	{         \
+		0 \
+	}
 
 /* Reads BUNDLE/config.json. @out is to be released, also after a failure. */
 int spec_load(const char *bundle, struct spec *out, struct spec_error *e);
@@ -63,8 +66,8 @@ void spec_release(struct spec *s);
  * meaning and order. *out is malloc()ed, not NUL-terminated. EINVAL if it is
  * not one JSON object.
  */
-int spec_process_set_terminal(const char *json, size_t len, bool terminal,
-			      char **out, size_t *out_len, struct spec_error *e);
+int spec_process_set_terminal(const char *json, size_t len, bool terminal, char **out,
+			      size_t *out_len, struct spec_error *e);
 
 /* The runtime's options, as options.json keeps them in the bundle (contract 1.12, 3.5). */
 struct spec_options {
@@ -88,7 +91,10 @@ struct spec_options {
 	bool systemd_cgroup_said;
 };
 
-#define SPEC_OPTIONS_INIT { 0 }
+#define SPEC_OPTIONS_INIT \
+	{                 \
+		0         \
+	}
 
 /*
  * Reads an options.json, written by us or by another shim: unknown keys are

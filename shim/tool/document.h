@@ -9,10 +9,11 @@ struct document {
 	char *path; /* owned; NULL: stdin */
 	char *text; /* owned */
 	size_t len;
+	char why[400]; /* it could not be read */
 };
 
 /*
- * Reads a regular file, of a directory its config.json, or for "-" standard input,
+ * Reads a regular file or a pipe, of a directory its config.json, or for "-" standard input,
  * which may not be a terminal; at most SPEC_MAX_SIZE. @operand is kept in @d.
  * Returns 0, or TOOL_FAILED having said why; @d is to be released in any case.
  */

@@ -60,7 +60,7 @@ static void put_text(const char *s, const char *end)
 {
 	for (size_t n; s < end; s += n) {
 		n = char_len(s, end);
-		if (!utf8_len(s, n))
+		if (!utf8_len(s, n) || utf8_is_harmful(s, n))
 			putchar('?');
 		else if (n == 1 && ((unsigned char)*s < ' ' || *s == 0x7f))
 			putchar(' ');

@@ -9,8 +9,6 @@
 #include "shim/tool/explain.h"
 #include "shim/util.h"
 
-#define ADDRESS "/run/containerd/containerd.sock"
-
 static void say_not_heeded(const struct explain *x)
 {
 	char what[64];
@@ -30,7 +28,7 @@ static void put_shim(const struct explain *x, const char *action)
 				  "-namespace",
 				  x->ns,
 				  "-address",
-				  ADDRESS,
+				  x->address,
 				  "-publish-binary",
 				  "/usr/bin/containerd",
 				  "-id",
@@ -55,8 +53,9 @@ static void say_shim(const struct explain *x)
 	printf("cd ");
 	put_command((const char *const[]){ x->bundle, NULL }, "\n");
 	put_shim(x, "start");
-	if (socket_path(SOCKET_DIR, ADDRESS, x->ns, group ? group : x->id, path, &e) == 0)
-		say("serves at %s, if containerd is at %s", path, ADDRESS);
+	if (socket_path(SOCKET_DIR, x->address, x->ns, group ? group : x->id, path, &e) ==
+	    0)
+		say("serves at %s, if containerd is at %s", path, x->address);
 	if (group)
 		say("the group is that of an annotation: io.containerd.runc.v2.group, else "
 		    "io.kubernetes.cri.sandbox-id");

@@ -45,21 +45,11 @@ static bool is_printable(const char *s, size_t n)
 	return n > 1 || (n == 1 && (unsigned char)*s >= ' ' && *s != 0x7f);
 }
 
-/* U+0080 to U+009F, which some terminals obey, and marks that turn the text around. */
-static bool is_harmful(const char *s, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)s;
-
-	return (n == 2 && u[0] == 0xc2 && u[1] < 0xa0) ||
-	       (n == 3 && u[0] == 0xe2 && u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xae) ||
-	       (n == 3 && u[0] == 0xe2 && u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9);
-}
-
 static size_t shown(const char *s, size_t len)
 {
 	size_t n = utf8_len(s, len);
 
-	return is_printable(s, n) && !is_harmful(s, n) ? n : 0;
+	return is_printable(s, n) && !utf8_is_harmful(s, n) ? n : 0;
 }
 
 static bool is_clean(const char *s)
@@ -118,17 +108,12 @@ void put_document(const char *json, size_t len)
 
 	puts("<<'END'");
 	for (; len > 0; json += n, len -= n) {
-		const unsigned char *u = (const unsigned char *)json;
-
 		n = utf8_len(json, len);
-		if (n == 0 || *u == 0x7f) {
+		if (n == 0 || *json == 0x7f) {
 			fputs(n ? "\\u007f" : "\\ufffd", stdout);
 			n = 1;
-		} else if (is_harmful(json, n)) {
-			printf("\\u%04x", n == 2 ? u[1]
-						 : (u[0] & 0xfu) << 12 |
-							   (u[1] & 0x3fu) << 6 |
-							   (u[2] & 0x3fu));
+		} else if (utf8_is_harmful(json, n)) {
+			printf("\\u%04x", utf8_value(json, n));
 		} else {
 			printf("%.*s", (int)n, json);
 		}

@@ -18,6 +18,7 @@
 #include "shim/util.h"
 
 #define TASKS "io.containerd.runtime.v2.task"
+#define ADDRESS "/run/containerd/containerd.sock"
 #define OPTIONS_MAX (1u << 20)
 
 static const char help[] =
@@ -34,17 +35,29 @@ static const char help[] =
 	"  -b, --bundle DIR     where the bundle of FILE is\n"
 	"  -o, --options FILE   the runtime's options, as in containerd's config.toml, or\n"
 	"                       an options.json (default: that of the bundle)\n"
+	"  -d, --address SOCK   containerd's (default: " ADDRESS ")\n"
 	"  -m, --map            prints the map instead: which field reaches which runtime\n"
 	"                       how, and all flags; fields separated by tabs\n";
 
 struct request {
-	const char *as, *runtime, *id, *ns, *bundle, *options, *operand;
+	const char *as, *runtime, *id, *ns, *bundle, *options, *address, *operand;
 	bool map;
 };
 
 static bool is_part(const char *as, const char *part)
 {
 	return !as || strcmp(as, part) == 0;
+}
+
+/* It stands in comments of the script as it is. */
+static bool is_address(const char *s)
+{
+	if (*s != '/')
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return true;
 }
 
 static int parse(int argc, char **argv, struct request *r)
@@ -56,15 +69,19 @@ static int parse(int argc, char **argv, struct request *r)
 		{ "namespace", required_argument, NULL, 'n' },
 		{ "bundle", required_argument, NULL, 'b' },
 		{ "options", required_argument, NULL, 'o' },
+		{ "address", required_argument, NULL, 'd' },
 		{ "map", no_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char **to[] = { ['a'] = &r->as, ['f'] = &r->runtime, ['i'] = &r->id,
-			      ['n'] = &r->ns, ['b'] = &r->bundle,  ['o'] = &r->options };
+	const char **to[] = {
+		['a'] = &r->as,	    ['f'] = &r->runtime, ['i'] = &r->id,
+		['n'] = &r->ns,	    ['b'] = &r->bundle,	 ['o'] = &r->options,
+		['d'] = &r->address
+	};
 
 	for (int o;
-	     (o = getopt_long(argc, argv, "a:f:i:n:b:o:mh", options, NULL)) != -1;) {
+	     (o = getopt_long(argc, argv, "a:f:i:n:b:o:d:mh", options, NULL)) != -1;) {
 		if (o == 'h') {
 			fputs(help, stdout);
 			exit(tool_end(TOOL_OK));
@@ -89,6 +106,8 @@ static int parse(int argc, char **argv, struct request *r)
 	if ((r->id && !is_identifier(r->id)) || (r->ns && !is_identifier(r->ns)))
 		return tool_fail("\"%s\" is no identifier of containerd",
 				 r->id && !is_identifier(r->id) ? r->id : r->ns);
+	if (!is_address(r->address))
+		return tool_fail("\"%s\" is no path of a socket", r->address);
 	return TOOL_OK;
 }
 
@@ -248,7 +267,7 @@ static int print(const struct explain *x, const char *as)
 
 int tool_explain(int argc, char **argv)
 {
-	struct request r = { NULL };
+	struct request r = { .address = ADDRESS };
 	struct explain x = { .kind = MAP_CONFIG };
 	int code = parse(argc, argv, &r);
 
@@ -258,6 +277,7 @@ int tool_explain(int argc, char **argv)
 		explain_map();
 		return tool_end(TOOL_OK);
 	}
+	x.address = r.address;
 	code = read_all(&x, &r);
 	if (code == TOOL_OK)
 		code = print(&x, r.as);

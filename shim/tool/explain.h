@@ -13,6 +13,7 @@
 
 struct explain {
 	char *id, *ns, *bundle;
+	const char *address; /* of containerd */
 	struct spec spec;
 	struct spec_options options;
 	/* As args_choose() says. */

@@ -7,6 +7,7 @@
 #include "shim/tool/ps.h"
 #include "shim/tool/tool.h"
 #include "shim/util.h"
+#include "spec/utf8.h"
 
 static const char *number(int64_t v, char buf[static 24])
 {
@@ -16,25 +17,25 @@ static const char *number(int64_t v, char buf[static 24])
 	return buf;
 }
 
-static void print_row(const struct report *r, const struct row *row, bool first,
-		      int ns_width, int id_width)
+static void print_row(FILE *out, const struct report *r, const struct row *row,
+		      bool first, int ns_width, int id_width)
 {
 	char pid[24], init[24], execs[24], pss[24], dirty[24], calls[24], events[24],
 		ops[24];
 
-	printf("%7s  %-*s  %-*s  %-8s  %7s  %5s  ",
-	       first ? number(r->seen->pid, pid) : "", ns_width, r->seen->ns, id_width,
-	       row ? row->id : "-", row ? row->state : "-",
-	       row && row->pid ? number(row->pid, init) : "-",
-	       row ? number(row->execs, execs) : "-");
+	fprintf(out, "%7s  %-*s  %-*s  %-8s  %7s  %5s  ",
+		first ? number(r->seen->pid, pid) : "", ns_width, r->seen->ns, id_width,
+		row ? row->id : "-", row ? row->state : "-",
+		row && row->pid ? number(row->pid, init) : "-",
+		row ? number(row->execs, execs) : "-");
 	if (first)
-		printf("%6s  %6s  %5s  %6s  ", number(r->usage.pss, pss),
-		       number(r->usage.private_dirty, dirty), number(r->calls, calls),
-		       number(r->events, events));
+		fprintf(out, "%6s  %6s  %5s  %6s  ", number(r->usage.pss, pss),
+			number(r->usage.private_dirty, dirty), number(r->calls, calls),
+			number(r->events, events));
 	else
-		printf("%6s  %6s  %5s  %6s  ", "", "", "", "");
-	printf("%4s%s%s\n", row ? number(row->ops, ops) : "-", first ? "  " : "",
-	       first ? r->seen->program : "");
+		fprintf(out, "%6s  %6s  %5s  %6s  ", "", "", "", "");
+	fprintf(out, "%4s%s%s\n", row ? number(row->ops, ops) : "-", first ? "  " : "",
+		first ? r->seen->program : "");
 }
 
 static int max_int(size_t a, int b)
@@ -42,7 +43,7 @@ static int max_int(size_t a, int b)
 	return (int)a > b ? (int)a : b;
 }
 
-void ps_print_table(const struct ps *ps)
+static void write_table(FILE *out, const struct ps *ps)
 {
 	int ns_width = 9, id_width = 9;
 
@@ -51,24 +52,44 @@ void ps_print_table(const struct ps *ps)
 		for (size_t k = 0; k < ps->reports[i].n_rows; k++)
 			id_width = max_int(strlen(ps->reports[i].rows[k].id), id_width);
 	}
-	printf("%7s  %-*s  %-*s  %-8s  %7s  %5s  %6s  %6s  %5s  %6s  %4s  %s\n", "SHIM",
-	       ns_width, "NAMESPACE", id_width, "CONTAINER", "STATE", "PID", "EXECS",
-	       "PSS", "DIRTY", "CALLS", "EVENTS", "OPS", "PROGRAM");
+	fprintf(out, "%7s  %-*s  %-*s  %-8s  %7s  %5s  %6s  %6s  %5s  %6s  %4s  %s\n",
+		"SHIM", ns_width, "NAMESPACE", id_width, "CONTAINER", "STATE", "PID",
+		"EXECS", "PSS", "DIRTY", "CALLS", "EVENTS", "OPS", "PROGRAM");
 	for (size_t i = 0; i < ps->n; i++) {
 		const struct report *r = &ps->reports[i];
 
 		if (r->n_rows == 0)
-			print_row(r, NULL, true, ns_width, id_width);
+			print_row(out, r, NULL, true, ns_width, id_width);
 		for (size_t k = 0; k < r->n_rows; k++)
-			print_row(r, &r->rows[k], k == 0, ns_width, id_width);
+			print_row(out, r, &r->rows[k], k == 0, ns_width, id_width);
 	}
 	for (size_t i = 0; i < ps->n; i++)
 		if (ps->reports[i].why[0])
-			printf("shim %d (%s) does not answer: %s\n",
-			       ps->reports[i].seen->pid, ps->reports[i].seen->id,
-			       ps->reports[i].why);
+			fprintf(out, "shim %d (%s) does not answer: %s\n",
+				ps->reports[i].seen->pid, ps->reports[i].seen->id,
+				ps->reports[i].why);
 	for (size_t i = 0; i < ps->n_stale; i++)
-		printf("nobody listens on %s: its shim was killed\n", ps->stale[i]);
+		fprintf(out, "dead socket: %s\n", ps->stale[i]);
+}
+
+/* Names come from strangers' command lines and folders. */
+void ps_print_table(const struct ps *ps)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out)
+		write_table(out, ps);
+	if (!out || fclose(out) != 0) {
+		tool_fail("out of memory");
+		return;
+	}
+	for (char *line = text, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		utf8_clean(line, (size_t)(end - line), true);
+	}
+	fwrite(text, 1, len, stdout);
 }
 
 void ps_print_ids(const struct ps *ps)

@@ -221,6 +221,21 @@ static int validate(struct validation *v)
 					      : TOOL_OK);
 }
 
+/* For programs there is an answer too when there is no document. */
+static void print_unread(struct validation *v)
+{
+	struct json_out *o = &v->out;
+
+	json_out_open(o, '{');
+	json_out_key(o, "document");
+	json_out_raw(o, "null", 4);
+	json_out_key(o, "error");
+	json_out_string(o, v->document.why, strlen(v->document.why));
+	json_out_key(o, "findings");
+	json_out_open(o, '[');
+	end_json(v);
+}
+
 int tool_validate(int argc, char **argv)
 {
 	struct validation v = { .kind = CHECK_CONFIG };
@@ -234,6 +249,8 @@ int tool_validate(int argc, char **argv)
 		if (!v.as)
 			v.kind = check_guess(v.document.text, v.document.len);
 		code = validate(&v);
+	} else if (v.json) {
+		print_unread(&v);
 	}
 	free(v.out.text);
 	document_release(&v.document);

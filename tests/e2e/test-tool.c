@@ -153,7 +153,7 @@ static void dead(void **st)
 	kill(e2e.server, SIGKILL);
 	shim_ended();
 	e2e.server = 0;
-	has(TOOL("ps"), 1, text("nobody listens on %s: its shim was killed", e2e.path));
+	has(TOOL("ps"), 1, text("dead socket: %s\n", e2e.path));
 	has(TOOL("ps", "--json"), 1, text("\"stale_sockets\": [\n    \"%s\"", e2e.path));
 	has(TOOL("ps", "--sockets", "/run"), 0, "SHIM");
 	has(TOOL("inspect", e2e.path), 2, text("%s: connection refused", e2e.path));
@@ -229,7 +229,8 @@ static void fits_a_screen(const struct run *r, const char *name)
 		longest = column > longest ? column : longest;
 	}
 	if (lines > 24 || longest > 80)
-		fail_at(HERE, "brass %s --help: %zu lines, the longest of %zu", name, lines, longest);
+		fail_at(HERE, "brass %s --help: %zu lines, the longest of %zu", name,
+			lines, longest);
 }
 
 /* Every subcommand has a help, on stdout, that fits. */

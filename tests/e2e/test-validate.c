@@ -11,9 +11,12 @@
 
 static void clean(void **st)
 {
+	static const char config[] = "{\"ociVersion\":\"1.0.2\",\"process\":" GOOD
+				     ",\"root\":{\"path\":\"rootfs\"}}";
 	struct bundle *b = bundle("c1", "true");
 
 	(void)st;
+	write_file(b->config, config, strlen(config));
 	has(TOOL("validate", b->dir), 0,
 	    "config.json (config): nothing to say against it\n");
 	has(TOOL("validate", b->config), 0, "config.json (config): nothing to say");
@@ -57,6 +60,20 @@ static void findings(void **st)
 }
 
 /* containerd writes a document in one line. */
+/* What a terminal would obey, and what turns its text around, is shown and not done. */
+static void harmful(void **st)
+{
+	struct run *r = TOOL_WITH("{\"args\":[\"sh\"],\"cwd\":\"/\",\n\"env\":[\"\xc2\x9b"
+				  "31m\xe2\x80\xaeX\"],\"\xe2\x81\xa6\":5}",
+				  "validate", "-");
+
+	(void)st;
+	has(r, 2,
+	    "stdin:2:8: error: env[0]: \"??31m???X\" is not NAME=value\n"
+	    "    2 | \"env\":[\"?31m?X\"],\"?\":5}\n");
+	has(r, 2, "stdin:2:21: warning: ???: unknown key");
+}
+
 static void long_line(void **st)
 {
 	char *json = text("{\"args\":[\"%0500d\"],\"cwd\":\"x\",\"env\":[\"A=%0500d\"]}",
@@ -100,9 +117,17 @@ static void unreadable(void **st)
 	has(TOOL("validate", path), 2, "large: larger than 10 MiB\n");
 	has(TOOL("validate", "/nonexistent"), 2,
 	    "/nonexistent: no such file or directory\n");
-	has(TOOL("validate", make_fifo("fifo")), 2, "fifo: not a regular file\n");
+	has(TOOL("validate", "--json", "/nonexistent"), 2,
+	    "{\"document\":null,\"error\":\"/nonexistent: no such file or directory\","
+	    "\"findings\":[],\"errors\":0,\"warnings\":0,\"notes\":0}\n");
+	has(TOOL("validate", make_fifo("fifo")), 2, "fifo: nobody writes to that pipe\n");
+	has(TOOL_WITH(GOOD, "validate", "/dev/stdin"), 0,
+	    "stdin (process): nothing to say");
+	has(TOOL_WITH("\xef\xbb\xbf" GOOD, "validate", "-"), 2,
+	    "stdin:1:1: error: begins with a byte order mark (U+FEFF), which no runtime takes\n");
 	has(TOOL("validate", "a", "b"), 2, "one document at a time");
 	has(TOOL("validate", "--help"), 0, "Usage: brass validate");
 }
 
-E2E_GROUP(E2E(clean), E2E(findings), E2E(long_line), E2E(kinds), E2E(unreadable))
+E2E_GROUP(E2E(clean), E2E(findings), E2E(harmful), E2E(long_line), E2E(kinds),
+	  E2E(unreadable))

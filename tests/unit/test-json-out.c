@@ -81,6 +81,26 @@ static void test_write_utf8(void **state)
 	assert_int_equal(utf8_len("", 1), 1);
 }
 
+/* What is no text to a terminal, in JSON and in a line. */
+static void test_harmful(void **state)
+{
+	static const char text[] = "\xc2\x9b\xc3\xa9\xe2\x80\xae\xe2\x81\xa6"
+				   "\xef\xbb\xbf\xf0\x9f\x98\x80\x7f";
+	char line[] = "\n\xc2\x85\xc2\xa0\xe2\x80\xa8\xc3";
+	struct json_out o = JSON_OUT_INIT;
+	size_t len;
+	char *s;
+
+	(void)state;
+	json_out_string(&o, text, strlen(text));
+	s = json_out_take(&o, &len);
+	assert_string_equal(s, "\"\\u009b\xc3\xa9\\u202e\\u2066\\ufeff\xf0\x9f\x98\x80"
+			       "\\u007f\"");
+	free(s);
+	utf8_clean(line, strlen(line), true);
+	assert_string_equal(line, "???\xc2\xa0????");
+}
+
 /* Every byte of every string comes back as it was. */
 static void test_write_and_read(void **state)
 {
@@ -137,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_write_utf8),
+		cmocka_unit_test(test_harmful),
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_write_no_memory),
 	};
