@@ -45,9 +45,9 @@ int direct_open(const char *path, int *held, int *child, struct err *e)
 		return err_sys(e, errno, "open %s", path);
 	if (!S_ISFIFO(st.st_mode))
 		return 1;
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	fd = open_trusted(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
-		return err_sys(e, errno, "open %s for reading", path);
+		return err_sys(e, -fd, "open %s for reading", path);
 	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
 		return 1;
 	*child = open_again(fd, O_WRONLY);

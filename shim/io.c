@@ -66,14 +66,16 @@ static int open_pipe(struct io *io, int i, const struct io_request *r, struct er
 static int open_stdin_file(struct io *io, const char *path, struct err *e)
 {
 	struct stat st;
+	int n;
 
 	if (stat(path, &st) < 0)
 		return err_sys(e, errno, "failed to open stdin fifo %s", path);
 	if (S_ISFIFO(st.st_mode))
 		return 0;
-	io->child[IO_STDIN] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (io->child[IO_STDIN] < 0)
-		return err_sys(e, errno, "failed to open stdin %s", path);
+	n = open_trusted(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (n < 0)
+		return err_sys(e, -n, "failed to open stdin %s", path);
+	io->child[IO_STDIN] = n;
 	fcntl(io->child[IO_STDIN], F_SETFL, 0);
 	return 0;
 }
@@ -142,9 +144,9 @@ static int make_file(struct io *io, const char *path, struct err *e)
 			return err_sys(e, errno, "mkdir %s", dir);
 		*p = '/';
 	}
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	fd = open_trusted(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644);
 	if (fd < 0)
-		return err_sys(e, errno, "open %s", path);
+		return err_sys(e, -fd, "open %s", path);
 	for (int i = IO_STDOUT; i <= IO_STDERR; i++) {
 		char **name = &io->streams[i].path;
 
@@ -457,13 +459,15 @@ void io_process_ended(struct io *io)
 static int open_source(struct io *io, struct err *e)
 {
 	const char *path = io->streams[IO_STDIN].path;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open_trusted(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	int keep;
 
 	if (fd < 0)
-		return err_sys(e, errno, "failed to open stdin fifo %s", path);
-	io->keep_alive = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (io->keep_alive < 0)
-		return err_sys(e, errno, "failed to open stdin fifo %s", path);
+		return err_sys(e, -fd, "failed to open stdin fifo %s", path);
+	keep = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (keep < 0)
+		return err_sys(e, -keep, "failed to open stdin fifo %s", path);
+	io->keep_alive = keep;
 	return TAKE_FD(fd);
 }
 

@@ -29,12 +29,12 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 
 	if (stat(path, &st) < 0)
 		return err_sys(e, errno, "open %s", path);
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY |
-		  (S_ISFIFO(st.st_mode) ? 0 : O_APPEND));
-	if (fd < 0 && errno == ENXIO)
+	fd = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY |
+			  (S_ISFIFO(st.st_mode) ? 0 : O_APPEND), 0);
+	if (fd == -ENXIO)
 		return -EAGAIN;
 	if (fd < 0)
-		return err_sys(e, errno, "open %s", path);
+		return err_sys(e, -fd, "open %s", path);
 	if (S_ISFIFO(st.st_mode)) {
 		/* By descriptor: the client may unlink the name at any time. */
 		snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);

@@ -60,6 +60,13 @@ int file_read(const char *path, size_t max, char **out, size_t *len);
 /* The same, but follows a link. */
 int file_read_followed(const char *path, size_t max, char **out, size_t *len);
 
+/*
+ * open(2) of a path that a client names, for a file of its own: a descriptor with
+ * CLOEXEC, or a negative errno. The last component may be a symbolic link only if
+ * nobody but our user can have put it there; else -ELOOP.
+ */
+int open_trusted(const char *path, int flags, mode_t mode);
+
 /* Writes a file so that a reader sees the old or the new one, whole. Negative errno. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);
 

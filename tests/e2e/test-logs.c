@@ -4,7 +4,7 @@
  * waits for a full FIFO and nothing is lost; under a log policy what does not fit
  * is dropped in whole lines and counted; a failing file costs its own bytes only.
  */
-#include "tests/e2e/harness.h"
+#include "tests/e2e/tool.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -89,6 +89,7 @@ static void drop_while_nobody_reads(void **st)
 	struct stdio io = { .out = make_fifo("out") };
 	struct reader *r = reader_open(io.out);
 	struct bundle *b;
+	struct run *inspected;
 	size_t n, dropped;
 
 	(void)st;
@@ -97,6 +98,7 @@ static void drop_while_nobody_reads(void **st)
 	create_io(b, &io);
 	start("c1", NULL);
 	wait_exit("c1", NULL);
+	inspected = TOOL("inspect", "c1", "--compact");
 	reader_pause(r, false);
 	end();
 	until(r->eof);
@@ -105,6 +107,7 @@ static void drop_while_nobody_reads(void **st)
 	assert_in_range(n, 1000, 99999);
 	assert_int_equal(n * LINE + dropped, 100000 * LINE);
 	assert_non_null(strstr(log_of("c1"), "too fast for its log policy"));
+	has(inspected, 0, "\"log_policy\":\"drop\"", text("\"dropped_bytes\":%zu", dropped));
 }
 
 /* It reads, then not, then again: the line that was cut is ended, then whole ones come. */
@@ -302,6 +305,7 @@ static void disk_is_full_for_a_while(void **st)
 	write_file(in_dir("go"), "", 0);
 	end();
 	all = read_file(file, &len);
+	assert_true(all && len >= 9);
 	assert_string_equal(all + len - 9, "\nthe end\n");
 	assert_int_equal(len + said_in_log("lost"), 40000 * LINE + 9);
 	umount2(disk, MNT_DETACH);
