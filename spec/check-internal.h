@@ -180,6 +180,7 @@ struct check_number {
 /* A rule in its place in the document. */
 struct check_node {
 	const struct check_rule *rule;
+	uint16_t parent;
 	uint8_t table;
 	uint8_t ordinal; /* among its object's */
 	uint8_t children; /* so far */

@@ -49,7 +49,7 @@ const struct check_table *check_table(unsigned id)
 /* The node that @path, without its last name, stands for; NULL: it is the document. */
 static struct check_node *parent_of(struct checker *c, const char *path)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), at;
 
 	if (!len)
 		return NULL;
@@ -60,11 +60,14 @@ static struct check_node *parent_of(struct checker *c, const char *path)
 			len--;
 	if (len > 0 && path[len - 1] == '.')
 		len--;
-	for (size_t i = c->n_rules; i-- > 0;)
-		if (!strncmp(c->rules[i].path, path, len) && !c->rules[i].path[len])
-			return &c->nodes[i];
-	assert(!"each rule's object has a rule");
-	return NULL;
+	/* What begins alike stands together: it is the last rule, or one around that. */
+	assert(c->n_rules);
+	at = c->n_rules - 1;
+	while (strncmp(c->rules[at].path, path, len) != 0 || c->rules[at].path[len]) {
+		assert(at && "each rule's object has a rule");
+		at = c->nodes[at].parent;
+	}
+	return &c->nodes[at];
 }
 
 /* PREFIX.PATH, where either may be empty and PATH may begin with "[]". */
@@ -104,6 +107,7 @@ static void add_rule(const struct building *b, unsigned table, const char *prefi
 	c->nodes[c->n_rules] = (struct check_node){
 		.rule = rule,
 		.table = (uint8_t)table,
+		.parent = parent ? (uint16_t)(parent - c->nodes) : 0,
 		.ordinal = parent ? parent->children++ : 0,
 		.flags = (uint8_t)(rule->flags | flags | inherited),
 	};

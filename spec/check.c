@@ -464,7 +464,7 @@ static int run(struct checker *c, const struct json_doc *doc, const char *path,
 static struct checker *map_checker(void)
 {
 	void *p = mmap(NULL, sizeof(struct checker), PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
