@@ -440,4 +440,19 @@ distcheck: dist   ## makes it twice, unpacks it, builds it without protoc-c, git
 	cmp $(B)/$(DIST).tar.gz $(B)/dist-again/$(DIST).tar.gz
 	tests/distcheck $(B)/$(DIST).tar.gz
 
+.PHONY: deb rpm check-packages
+deb: dist         ## Debian's packages of what is committed, in $(B)/deb; lintian
+	@contrib/setup deb
+	contrib/packages/deb $(B)/$(DIST).tar.gz $(B)/deb
+	lintian --allow-root --fail-on error,warning,info --display-info $(B)/deb/*.changes
+rpm: dist         ## the same for rpm, in $(B)/rpm; rpmlint
+	@contrib/setup rpm
+	contrib/packages/rpm $(B)/$(DIST).tar.gz $(B)/rpm
+	rpmlint -c contrib/packages/rpmlint.toml contrib/packages/brass.spec $(B)/rpm/*.rpm
+check-packages: deb ## made twice, they are the same; dpkg installs, upgrades, removes them over containers; root
+	@contrib/setup fresh
+	contrib/packages/deb $(B)/$(DIST).tar.gz $(B)/deb-again
+	cd $(B)/deb && for f in *.deb *.dsc; do cmp $$f ../deb-again/$$f || exit; done
+	tests/packages/check $(B)/deb
+
 -include $(patsubst %.c,$(B)/obj/%.d,$(OWN_SRC) $(TEST_SRC)) $(GEN_C:.c=.d)

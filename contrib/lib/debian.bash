@@ -7,7 +7,9 @@
 #
 #   debian_make SUITE       makes the root of trixie or forky once, with mmdebstrap, and
 #                           keeps it in $DEBIAN_CACHE (about 500 MB each; made again when
-#                           the list below has changed). 2: the mirror cannot be reached
+#                           the list below has changed). 2: the mirror cannot be reached.
+#                           SUITE-PURPOSE is one of its own, for another $DEBIAN_PACKAGES
+#                           and, if need be, $DEBIAN_ARCHITECTURES (amd64,arm64)
 #   debian_enter SUITE DIR  starts a process that holds a mount namespace whose root is
 #                           that of SUITE, read-only; its pid is then $DEBIAN_PID. In
 #                           DIR/bin come to lie containerd, ctr, runc, crun, dockerd and
@@ -43,10 +45,11 @@ debian_build() {
 	# A mirror may carry an expired index of a suite that moves.
 	echo 'Acquire::Check-Valid-Until "false"; Acquire::Retries "3";' >>"$log.apt"
 	mmdebstrap --format=directory --variant=minbase \
+		${DEBIAN_ARCHITECTURES:+--architectures="$DEBIAN_ARCHITECTURES"} \
 		--include="$DEBIAN_PACKAGES" --aptopt="$log.apt" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$suite" "$new" "$(debian_mirror)" >"$log" 2>&1 &&
+		"${suite%%-*}" "$new" "$(debian_mirror)" >"$log" 2>&1 &&
 		rm -rf "$new"/var/cache/apt/* "$new"/var/lib/apt/lists/* &&
 		echo "$DEBIAN_PACKAGES" >"$new/etc/brass-packages" &&
 		rm -rf --one-file-system "$root" && mv "$new" "$root"
