@@ -27,6 +27,14 @@ static int write_file(const char *bundle, const char *name, const char *text, si
 	return r < 0 ? err_sys(e, -r, "write %s", path) : 0;
 }
 
+static int read_file(const char *bundle, const char *name, char **text)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s", bundle, name);
+	size_t len;
+
+	return path ? file_read(path, SMALL_FILE, text, &len) : -ENOMEM;
+}
+
 int bundle_write_address(const char *bundle, const char *address, struct err *e)
 {
 	return write_file(bundle, "address", address, strlen(address), 0644, e);
@@ -34,10 +42,7 @@ int bundle_write_address(const char *bundle, const char *address, struct err *e)
 
 int bundle_read_address(const char *bundle, char **address)
 {
-	_cleanup_free_ char *path = str_printf("%s/address", bundle);
-	size_t len;
-
-	return path ? file_read(path, SMALL_FILE, address, &len) : -ENOMEM;
+	return read_file(bundle, "address", address);
 }
 
 int bundle_write_options(const char *bundle, const struct spec_options *o, struct err *e)
@@ -63,14 +68,9 @@ int bundle_write_shim(const char *bundle, const struct shim_record *r, struct er
 
 int bundle_read_shim(const char *bundle, struct shim_record *r)
 {
-	_cleanup_free_ char *path = str_printf("%s/" SHIM_FILE, bundle);
 	_cleanup_free_ char *text = NULL;
-	size_t len;
-	int e;
+	int e = read_file(bundle, SHIM_FILE, &text);
 
-	if (!path)
-		return -ENOMEM;
-	e = file_read(path, SMALL_FILE, &text, &len);
 	if (e < 0)
 		return e;
 	*r = (struct shim_record){ 0 };
@@ -80,14 +80,9 @@ int bundle_read_shim(const char *bundle, struct shim_record *r)
 
 char *bundle_read_runtime(const char *bundle)
 {
-	_cleanup_free_ char *path = str_printf("%s/runtime", bundle);
 	char *text;
-	size_t len;
-	int r;
+	int r = read_file(bundle, "runtime", &text);
 
-	if (!path)
-		return NULL;
-	r = file_read(path, SMALL_FILE, &text, &len);
 	if (r == -ENOENT)
 		return strdup("");
 	if (r < 0)
@@ -129,15 +124,10 @@ void bundle_write_exit(const char *bundle, const struct exit_record *r)
 
 int bundle_read_exit(const char *bundle, struct exit_record *r)
 {
-	_cleanup_free_ char *path = str_printf("%s/" EXIT_FILE, bundle);
 	_cleanup_free_ char *text = NULL;
 	int64_t sec;
-	size_t len;
-	int e;
+	int e = read_file(bundle, EXIT_FILE, &text);
 
-	if (!path)
-		return -ENOMEM;
-	e = file_read(path, SMALL_FILE, &text, &len);
 	if (e < 0)
 		return e;
 	if (sscanf(text, "%d %d %" SCNd64 " %ld", &r->pid, &r->status, &sec,
