@@ -14,6 +14,8 @@
 #include "version.h"
 
 #define SHIM "containerd-shim-brass-v2"
+#define ADDRESS "/run/containerd/containerd.sock"
+#define CONFIG "/etc/containerd/config.toml"
 #define ENVIRON_MAX (4u << 20)
 
 /* The first "N.N" in @text behind @mark: *major, *minor, and where it begins. */
@@ -30,7 +32,51 @@ static const char *find_version(const char *text, const char *mark, int *major,
 
 /* ------------------------------------------------------------ containerd */
 
-/* A process that runs a program of this name; 0: none. */
+/* The value of a flag on a command line, "--NAME VALUE" or "--NAME=VALUE"; NULL: not there. */
+static const char *flag_of(const char *text, size_t len, const char *name, char letter)
+{
+	const char *end = text + len;
+	size_t n = strlen(name);
+
+	for (const char *s = text; s < end; s += strlen(s) + 1) {
+		const char *word = s + (s[0] == '-') + (s[0] == '-' && s[1] == '-');
+		const char *next = s + strlen(s) + 1;
+
+		if (word == s)
+			continue;
+		if (strncmp(word, name, n) == 0 && word[n] == '=')
+			return word + n + 1;
+		if (next < end &&
+		    (strcmp(word, name) == 0 || (word[0] == letter && !word[1])))
+			return next;
+	}
+	return NULL;
+}
+
+/*
+ * Whether it is the containerd that is asked for, as far as its command line tells.
+ * Those of k3s, Docker and others run beside the host's own.
+ */
+static bool is_asked_for(const struct doctor *d, const char *pid)
+{
+	_cleanup_free_ char *path = str_printf("%s/proc/%s/cmdline", d->root, pid);
+	_cleanup_free_ char *text = NULL;
+	const char *address, *config;
+	size_t len;
+
+	if (!path || file_read(path, ENVIRON_MAX, &text, &len) < 0)
+		return true;
+	address = flag_of(text, len, "address", 'a');
+	config = flag_of(text, len, "config", 'c');
+	if (d->config && config)
+		return strcmp(config, d->config) == 0;
+	if (address)
+		return strcmp(address, d->address ? d->address : ADDRESS) == 0;
+	/* Its address is in a file of its own. */
+	return !d->address && (!config || strcmp(config, CONFIG) == 0);
+}
+
+/* A process that runs a program of this name, and is the one asked for; 0: none. */
 static pid_t find_process(const struct doctor *d, const char *name)
 {
 	_cleanup_free_ char *proc = doctor_at(d, "/proc");
@@ -47,7 +93,7 @@ static pid_t find_process(const struct doctor *d, const char *name)
 		path = str_printf("/proc/%s/comm", entry->d_name);
 		comm = path ? doctor_read(d, path) : NULL;
 		if (comm && strncmp(comm, name, strlen(name)) == 0 &&
-		    comm[strlen(name)] == '\n')
+		    comm[strlen(name)] == '\n' && is_asked_for(d, entry->d_name))
 			found = (pid_t)pid;
 	}
 	if (dir)

@@ -193,8 +193,9 @@ static void print_help(void)
 	      "containerd and whether its configuration knows brass, the shim itself, folders,\n"
 	      "limits; and what to do where something is missing. Changes nothing. Without root\n"
 	      "it tells less.\n\n"
-	      "  -c, --config FILE  of containerd (default /etc/containerd/config.toml)\n"
-	      "  -r, --root DIR     looks at the host whose files are below DIR\n"
+	      "  -c, --config FILE   of containerd (default /etc/containerd/config.toml)\n"
+	      "  -d, --address SOCK  of containerd (default /run/containerd/containerd.sock)\n"
+	      "  -r, --root DIR      looks at the host whose files are below DIR\n"
 	      "  -j, --json\n"
 	      "  -h, --help\n\n"
 	      "Exit code: 0 ready, 1 with warnings, 2 with errors.\n",
@@ -205,6 +206,7 @@ static int parse(struct doctor *d, bool *json, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "address", required_argument, NULL, 'd' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -212,10 +214,13 @@ static int parse(struct doctor *d, bool *json, int argc, char **argv)
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "c:r:jh", options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "c:d:r:jh", options, NULL)) != -1) {
 		switch (o) {
 		case 'c':
 			d->config = optarg;
+			break;
+		case 'd':
+			d->address = optarg;
 			break;
 		case 'r':
 			d->root = str_is_set(optarg) && strcmp(optarg, "/") != 0 ? optarg

@@ -26,7 +26,7 @@ struct finding {
 
 struct doctor {
 	const char *root; /* the host's files are below this; "": it is this one */
-	const char *config; /* of containerd, NULL: where it usually is */
+	const char *config, *address; /* of containerd, NULL: where it usually is */
 	struct finding *findings;
 	size_t n_findings;
 	/* Found on the way, for those that come later. */

@@ -227,6 +227,19 @@ static void path_of_containerd(void **st)
 	(void)st;
 	make_host();
 	write_file(HOST "/proc/77/environ", "LANG=C\0PATH=/opt/bin\0", 22);
+	/* Others beside it, of k3s and of Docker. */
+	write_file(HOST "/proc/77/cmdline", "/usr/bin/containerd\0", 20);
+	put_file("/proc/5/comm", "containerd\n", 0644);
+	write_file(HOST "/proc/5/cmdline", "containerd\0-a\0/run/k3s/c.sock\0", 32);
+	write_file(HOST "/proc/5/environ", "PATH=/none\0", 11);
+	put_file("/proc/6/comm", "containerd\n", 0644);
+	write_file(HOST "/proc/6/cmdline",
+		   "containerd\0--config\0/var/run/docker/c.toml\0", 43);
+	write_file(HOST "/proc/6/environ", "PATH=/none\0", 11);
+	has(TOOL("doctor", "-r", HOST, "--address", "/run/k3s/c.sock"), 2,
+	    "runs, as process 5");
+	has(TOOL("doctor", "-r", HOST, "-c", "/var/run/docker/c.toml"), 2,
+	    "runs, as process 6");
 	has(doctor(), 2, "is not in containerd's PATH (/opt/bin)",
 	    "not in PATH (/opt/bin)");
 	put_program("/opt/bin/crun", "crun version 1.14", NULL);
