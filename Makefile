@@ -253,7 +253,7 @@ $(MUTATE): $(call objs,$(MUTATE_SRC)) $(ARCHIVES)
 $(BENCH): $(call objs,$(BENCH_SRC) $(E2E_COMMON)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
-$(GUARD): $(call objs,tests/bench/test-guard.c $(E2E_COMMON)) $(ARCHIVES)
+$(GUARD): $(call objs,tests/bench/test-guard.c tests/bench/trace.c $(E2E_COMMON)) $(ARCHIVES)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(link_test) $(CMOCKA)
 $(FUZZERS): $(B)/%: $(B)/obj/%.o $(if $(FUZZ),,$(call objs,tests/fuzz/replay.c)) $(ARCHIVES)
@@ -273,7 +273,7 @@ $(B)/shim-without-criu: $(call objs,shim/main.c shim/checkpoint-none.c) $(ARCHIV
 # The fakes stand in for strangers' programs: no sanitizer, none of our libraries.
 $(B)/fake-%: tests/fake/fake-%.c $(wildcard tests/fake/*.h) $(B)/flags
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. $(if $(filter nothing,$*),$(if $(static),-static)) -o $@ $<
 $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<

@@ -23,7 +23,7 @@
 struct e2e e2e;
 void (*failing)(const char *why);
 
-static void *pool[65536];
+static void *pool[1 << 18];
 static size_t pool_len;
 
 _Noreturn void fail_at(struct where w, const char *format, ...)
