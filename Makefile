@@ -236,6 +236,8 @@ $(B)/libttrpc.pc: contrib/libttrpc.pc.in FORCE
 # --------------------------------------------------------------- tests
 
 link_test = $(CC) $(BASE_CFLAGS) $(VARIANT_FLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$(@F)) -o $@ $^ $(LIBS) $(NAME_LIBS)
+# This one decides when there is memory.
+LDFLAGS_test-oom = -Wl,--wrap=malloc
 CMOCKA = $(call once,cmocka,$(PKG_CONFIG) --libs cmocka)
 
 $(UNIT): $(B)/%: $(B)/obj/%.o $(call objs,$(UNIT_COMMON)) $(TOOL_ARCHIVES)

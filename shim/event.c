@@ -394,16 +394,12 @@ void event_delete(struct event_queue *q, const struct process *init, struct even
 	publish(q, "/tasks/delete", &m.base, memory);
 }
 
-void event_oom(struct event_queue *q, const struct container *c)
+void event_oom(struct event_queue *q, const struct container *c, struct event *memory)
 {
 	Events__TaskOOM m = EVENTS__TASK_OOM__INIT;
-	struct event *e = event_reserve(q, c->id, "");
 
 	m.container_id = c->id;
-	if (e)
-		publish(q, "/tasks/oom", &m.base, e);
-	else
-		log_write(LOG_ERROR, c->id, "out of memory: no event /tasks/oom");
+	publish(q, "/tasks/oom", &m.base, memory);
 }
 
 /* ------------------------------------------------------------ queue */

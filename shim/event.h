@@ -7,7 +7,7 @@
  *
  * Memory is bounded (LIMIT_EVENT_BYTES): what is given up first is never an
  * exit. An event's memory is made before the thing happens, an exit's with its
- * process, any other's with the op, so that telling it cannot fail.
+ * process, any other's with the op (an oom's with its container), so that telling it cannot fail.
  */
 #pragma once
 
@@ -76,5 +76,4 @@ void event_resumed(struct event_queue *q, const struct container *c,
 void event_delete(struct event_queue *q, const struct process *init,
 		  struct event *memory);
 void event_exit(struct event_queue *q, const struct process *p, struct event *memory);
-/* No op is there to have made memory for it: out of memory loses it, with a line in the log. */
-void event_oom(struct event_queue *q, const struct container *c);
+void event_oom(struct event_queue *q, const struct container *c, struct event *memory);

@@ -32,10 +32,23 @@ static struct container *container_of_oom(struct oom *o)
 	return container_of(o, struct container, oom);
 }
 
+/* Memory for the next event is made now, or, if that fails, when it is needed. */
+static void prepare(struct container *c)
+{
+	if (!c->oom.event)
+		c->oom.event = event_reserve(&c->shim->events, c->id, "");
+}
+
 static void tell(struct container *c)
 {
 	log_write(LOG_INFO, c->id, "out of memory");
-	event_oom(&c->shim->events, c);
+	prepare(c);
+	if (c->oom.event)
+		event_oom(&c->shim->events, c, TAKE(c->oom.event));
+	else
+		log_write(LOG_ERROR, c->id, "the shim is out of memory, too: containerd is not "
+			  "told");
+	prepare(c);
 }
 
 static void close_watch(struct oom *o)
@@ -251,10 +264,21 @@ static int arm_v1(struct container *c, int dir)
 
 /* ------------------------------------------------------------------- all */
 
-void oom_init(struct oom *o)
+int oom_init(struct container *c)
 {
+	struct oom *o = &c->oom;
+
 	*o = (struct oom){ .watch = WATCH_INIT };
 	timer_init(&o->quiet, on_quiet_over);
+	prepare(c);
+	return o->event ? 0 : -ENOMEM;
+}
+
+void oom_fini(struct container *c)
+{
+	oom_disarm(c);
+	free(c->oom.event);
+	c->oom.event = NULL;
 }
 
 int oom_arm(struct container *c)

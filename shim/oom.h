@@ -16,6 +16,7 @@
 #include "ttrpc/loop.h"
 
 struct container;
+struct event;
 
 struct oom {
 	struct watch watch; /* v1: an eventfd, v2: memory.events; ours */
@@ -24,9 +25,12 @@ struct oom {
 	uint64_t kills; /* v2: oom_kill, as last seen */
 	uint64_t kills_above; /* and that of the cgroup above; UINT64_MAX: unknown */
 	uint64_t notified; /* v1: times that may be one too many */
+	struct event *event; /* memory for the next one, from the first day */
 };
 
-void oom_init(struct oom *o);
+/* -ENOMEM; oom_fini() is owed in any case. */
+int oom_init(struct container *c);
+void oom_fini(struct container *c);
 
 /*
  * Watches c->cgroup, until oom_disarm(). Negative errno; -ENOENT: no memory
