@@ -280,7 +280,8 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
-.PHONY: churn soak check check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
+VALGRIND_TESTS = $(patsubst %,$(B)/tests/e2e/test-%,life exec)
+.PHONY: churn soak check check-valgrind check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(GUARD) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF) $(MUTATE))
 
@@ -292,7 +293,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	@contrib/setup build check
 	@$(SUBMAKE) B=$(B) headers tests
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
-	@tests/run tests/check-deps tests/check-pains $(GUARD) $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
+	@tests/run tests/check-deps tests/check-pains tests/check-bounds $(GUARD) $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
@@ -328,6 +329,8 @@ check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 churn: $(SHIM) $(FAKES) $(B)/tests/e2e/test-churn ## 2,000 containers, 20,000 execs, 10 min without containerd
 	@CHURN_CONTAINERS=2000 CHURN_EXECS=20000 CHURN_AWAY=600 TEST_TIMEOUT=7200 \
 		tests/run $(B)/tests/e2e/test-churn
+check-valgrind: $(FAKES) $(TOOLS) $(VALGRIND_TESTS) ## the e2e life and execs with the shim under memcheck
+	@tests/run BRASS_BUILD=$(B) TEST_TIMEOUT=1200 $(VALGRIND_TESTS:%=VALGRIND_TEST=% tests/check-valgrind)
 check-docs: $(SHIM) $(BRASS) ## the manual pages and completions say what the programs say
 	@tests/run BRASS_BUILD=$(B) tests/check-docs
 soak: $(SHIM) $(FAKES) $(B)/tests/e2e/test-soak ## 100,000 execs leave nothing; a minute of idleness
@@ -339,7 +342,7 @@ check-static: $(FAKES) $(TOOLS) $(E2E) ## the static build, over the fake runtim
 		! readelf -l build/static/$$f | grep INTERP || exit; done
 	@BRASS_SHIM=$(abspath build/static/containerd-shim-brass-v2) tests/run $(E2E)
 check-deps:       ## who may include and call what; whether tests/pains names tests that are there
-	@tests/run tests/check-deps tests/check-pains
+	@tests/run tests/check-deps tests/check-pains tests/check-bounds
 headers: $(GEN_H) ## each header compiles alone
 	$(Q)for h in $(HEADERS); do \
 		$(COMPILE) -MF /dev/null -fsyntax-only -include $$h -x c /dev/null || exit; done

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
-#define STDIN_MAX (10u << 20)
 
 int action_fail(const struct action *a, const struct err *e)
 {
@@ -38,10 +38,10 @@ int action_read_stdin(uint8_t **out, size_t *len, struct err *e)
 		if (r == 0)
 			break;
 		n += (size_t)r;
-		if (n > STDIN_MAX) {
+		if (n > LIMIT_STDIN) {
 			free(buf);
 			return err_set(e, TTRPC_INVALID_ARGUMENT,
-				       "the options on stdin are larger than %u bytes", STDIN_MAX);
+				       "the options on stdin are larger than %u bytes", LIMIT_STDIN);
 		}
 		if (n < size)
 			continue;

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/util.h"
 
-#define SMALL_FILE 4096
 #define EXIT_FILE "exit"
 #define SHIM_FILE "shim"
 
@@ -32,7 +32,7 @@ static int read_file(const char *bundle, const char *name, char **text)
 	_cleanup_free_ char *path = str_printf("%s/%s", bundle, name);
 	size_t len;
 
-	return path ? file_read(path, SMALL_FILE, text, &len) : -ENOMEM;
+	return path ? file_read(path, LIMIT_BUNDLE_FILE, text, &len) : -ENOMEM;
 }
 
 int bundle_write_address(const char *bundle, const char *address, struct err *e)

@@ -12,17 +12,16 @@
 #include <string.h>
 
 #include "shim/cgroup.h"
+#include "shim/limits.h"
 #include "shim/util.h"
 
-/* The kernel has a dozen, of short names. */
-#define WORDS_MAX 512
 #define ENABLED "cgroup.subtree_control"
 
 /* What is in a file of one line of words. */
-static int read_words(int dir, const char *name, char words[WORDS_MAX])
+static int read_words(int dir, const char *name, char words[LIMIT_CONTROLLERS])
 {
 	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, words, WORDS_MAX - 1);
+	ssize_t n = fd < 0 ? -1 : read(fd, words, LIMIT_CONTROLLERS - 1);
 
 	if (n < 0)
 		return -errno;
@@ -42,9 +41,9 @@ static bool has_word(const char *words, const char *word)
 }
 
 /* "+a +b" for what @dir has of @wanted and does not hand down. */
-static int missing(int dir, const char *wanted, char request[2 * WORDS_MAX])
+static int missing(int dir, const char *wanted, char request[2 * LIMIT_CONTROLLERS])
 {
-	char there[WORDS_MAX], on[WORDS_MAX], copy[WORDS_MAX], *rest = copy;
+	char there[LIMIT_CONTROLLERS], on[LIMIT_CONTROLLERS], copy[LIMIT_CONTROLLERS], *rest = copy;
 	size_t len = 0;
 	int r = read_words(dir, "cgroup.controllers", there);
 
@@ -56,7 +55,7 @@ static int missing(int dir, const char *wanted, char request[2 * WORDS_MAX])
 	request[0] = 0;
 	for (char *word; (word = strsep(&rest, " "));)
 		if (*word && has_word(there, word) && !has_word(on, word))
-			len += (size_t)snprintf(request + len, 2 * WORDS_MAX - len,
+			len += (size_t)snprintf(request + len, 2 * LIMIT_CONTROLLERS - len,
 						"%s+%s", len ? " " : "", word);
 	return 0;
 }
@@ -77,7 +76,7 @@ static int request_all(int dir, char *request)
 static int enable_in(const char *path, const char *wanted)
 {
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char request[2 * WORDS_MAX] = "";
+	char request[2 * LIMIT_CONTROLLERS] = "";
 	int r = dir < 0 ? -errno : missing(dir, wanted, request);
 
 	return r < 0 || !*request ? r : request_all(dir, request);
@@ -87,7 +86,7 @@ int cgroup_enable_controllers(const struct cgroup *cg)
 {
 	const char *point = cgroup_point(cg, CGROUP_PIDS);
 	_cleanup_close_ int top = -1;
-	char path[PATH_MAX], wanted[WORDS_MAX];
+	char path[PATH_MAX], wanted[LIMIT_CONTROLLERS];
 	int n, r;
 
 	if (!cg->unified || !cgroup_is_known(cg))

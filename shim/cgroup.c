@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#include "shim/limits.h"
 #include "shim/lines.h"
 #include "shim/util.h"
 
@@ -22,10 +23,6 @@
 #endif
 
 #define ROOT "/sys/fs/cgroup"
-#define DEPTH_MAX 32
-#define PIDS_MAX (1u << 20)
-/* A process that forks as fast as it is killed loses within a few rounds. */
-#define KILL_ROUNDS 16
 
 static const char names[N_CGROUP_CONTROLLERS][16] = {
 	[CGROUP_PIDS] = "pids",	      [CGROUP_DEVICES] = "devices",
@@ -299,7 +296,7 @@ static int add_pid(struct pid_list *l, pid_t pid)
 		size_t size = l->size ? l->size * 2 : 32;
 		pid_t *more;
 
-		if (size > PIDS_MAX)
+		if (size > LIMIT_PIDS)
 			return -E2BIG;
 		more = realloc(l->pids, size * sizeof(*more));
 		if (!more)
@@ -349,7 +346,7 @@ static int walk(int dir, struct pid_list *l, int depth)
 
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
-		if (depth == DEPTH_MAX)
+		if (depth == LIMIT_CGROUP_DEPTH)
 			continue;
 		sub = openat(dir, entry->d_name,
 			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -385,7 +382,7 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
 
 int cgroup_kill(const struct cgroup *cg, int signo)
 {
-	for (int round = 0; round < KILL_ROUNDS; round++) {
+	for (int round = 0; round < LIMIT_KILL_ROUNDS; round++) {
 		_cleanup_free_ pid_t *pids = NULL;
 		size_t n;
 		int r = cgroup_pids(cg, &pids, &n);

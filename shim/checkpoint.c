@@ -19,10 +19,7 @@
 #include "shim/shim.h"
 #include "shim/util.h"
 
-#define LOG_MAX (16u << 20)
-/* Twice as many as there are kinds of them. */
-#define MAX_NAMESPACES 16
-#define MAX_ARGS (14 + 2 * MAX_NAMESPACES)
+#define MAX_ARGS (14 + 2 * LIMIT_EMPTY_NAMESPACES)
 
 bool checkpoint_supported(struct err *e)
 {
@@ -104,7 +101,7 @@ static void keep_log(struct op *op)
 	int r = -ENOMEM;
 
 	if (from && to)
-		r = file_read(from, LOG_MAX, &text, &len);
+		r = file_read(from, LIMIT_CRIU_LOG, &text, &len);
 	if (r == 0)
 		r = file_write(to, text, len, 0600);
 	if (r < 0)
@@ -138,7 +135,7 @@ static int checkpoint_args(struct checkpoint *cp, const char *args[static MAX_AR
 	};
 	int n = 0;
 
-	if (r->n_empty_namespaces > MAX_NAMESPACES)
+	if (r->n_empty_namespaces > LIMIT_EMPTY_NAMESPACES)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "%zu empty namespaces: there are not "
 			       "so many kinds", r->n_empty_namespaces);
 	args[n++] = "checkpoint";

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
-/* After SIGKILL: only a child that sleeps in the kernel needs longer. */
-#define KILL_GRACE (5 * LOOP_SEC)
 
 static void finish(struct command *c)
 {
@@ -35,7 +34,7 @@ static void on_deadline(struct timer *t)
 	if (!c->timed_out && !c->killed) {
 		c->timed_out = true;
 		child_signal(&c->child, SIGKILL);
-		timer_arm_in(c->reaper->loop, &c->deadline, KILL_GRACE);
+		timer_arm_in(c->reaper->loop, &c->deadline, LIMIT_KILL_MS * LOOP_MSEC);
 		return;
 	}
 	c->lost = true;
@@ -115,7 +114,7 @@ void command_kill(struct command *c)
 		return;
 	c->killed = true;
 	child_signal(&c->child, SIGKILL);
-	timer_arm_in(c->reaper->loop, &c->deadline, KILL_GRACE);
+	timer_arm_in(c->reaper->loop, &c->deadline, LIMIT_KILL_MS * LOOP_MSEC);
 }
 
 void command_release(struct command *c)

@@ -20,6 +20,7 @@
 
 #include "shim/action.h"
 #include "shim/bundle.h"
+#include "shim/limits.h"
 #include "shim/mount.h"
 #include "shim/reap.h"
 #include "shim/runtime.h"
@@ -28,10 +29,6 @@
 #include "shim/util.h"
 #include "task.pb-c.h"
 
-/* Containerd gives us five seconds for all. */
-#define RUNTIME_MS 3500
-#define UNMOUNT_MS 1000
-#define ALL_MS 4500
 #define KILLED 137
 
 extern char **environ;
@@ -98,7 +95,7 @@ static int delete_container(const struct action *a, const char *bundle, const ch
 	};
 	r = spawn_exec(&s, &pid);
 	if (r == 0)
-		r = reap_wait(pid, at_most(until, RUNTIME_MS));
+		r = reap_wait(pid, at_most(until, LIMIT_DELETE_RUNTIME_MS));
 	if (r < 0)
 		warn(a, name, err_strerror(-r));
 	if (r > 0 && memfd_read(out, text, sizeof(text)) > 0 && !strstr(text, "does not exist"))
@@ -113,7 +110,7 @@ static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t 
 	int r = rootfs ? spawn_call(mount_undo, rootfs, 2, &pid) : -ENOMEM;
 
 	if (r == 0)
-		r = reap_wait(pid, at_most(until, UNMOUNT_MS));
+		r = reap_wait(pid, at_most(until, LIMIT_DELETE_UNMOUNT_MS));
 	if (r < 0)
 		warn(a, "unmount rootfs", err_strerror(-r));
 }
@@ -226,7 +223,7 @@ static char *find_bundles(const struct flags *f, struct err *e)
 
 int delete_main(const struct action *a)
 {
-	uint64_t until = loop_now() + ALL_MS * LOOP_MSEC;
+	uint64_t until = loop_now() + LIMIT_DELETE_MS * LOOP_MSEC;
 	struct exit_record x = { .pid = -1, .status = KILLED };
 	struct err e = ERR_INIT, ignored;
 	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL, *pid_file = NULL;

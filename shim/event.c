@@ -26,8 +26,6 @@
 
 #define SERVICE "containerd.services.events.ttrpc.v1.Events"
 #define RETRY_FIRST (10 * LOOP_MSEC)
-#define RETRY_SOON 8 /* attempts that double the wait; then the slow pace */
-#define RETRY_SLOW (60 * LOOP_SEC)
 /* What an event needs beside ids and namespace: numbers, names, topic, time stamps. */
 #define OVERHEAD 320
 /* Any event but TaskCreate: two ids and numbers. */
@@ -95,8 +93,9 @@ static void try_later(struct event_queue *q)
 {
 	watch_folder(q);
 	timer_arm_in(q->loop, &q->retry,
-		     q->attempts < RETRY_SOON ? RETRY_FIRST << q->attempts : RETRY_SLOW);
-	if (q->attempts < RETRY_SOON)
+		     q->attempts < LIMIT_EVENT_TRIES ? RETRY_FIRST << q->attempts
+						     : LIMIT_EVENT_PAUSE_MS * LOOP_MSEC);
+	if (q->attempts < LIMIT_EVENT_TRIES)
 		q->attempts++;
 }
 

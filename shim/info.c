@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "shim/action.h"
+#include "shim/limits.h"
 #include "shim/options.h"
 #include "shim/reap.h"
 #include "shim/runtime.h"
@@ -20,8 +21,6 @@
 #include "version.h"
 
 #define FEATURES_URL "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
-#define FEATURES_MS 10000
-#define FEATURES_MAX (1u << 20)
 
 extern char **environ;
 
@@ -52,8 +51,8 @@ static int read_features(const char *name, char **out, size_t *len, struct err *
 	r = spawn_exec(&s, &pid);
 	if (r < 0)
 		return err_sys(e, -r, "fork/exec %s", path);
-	if (reap_wait(pid, FEATURES_MS) != 0 || fstat(fd, &st) < 0 || st.st_size <= 0 ||
-	    st.st_size > FEATURES_MAX)
+	if (reap_wait(pid, LIMIT_FEATURES_MS) != 0 || fstat(fd, &st) < 0 || st.st_size <= 0 ||
+	    st.st_size > LIMIT_FEATURES)
 		return 0;
 	*out = malloc((size_t)st.st_size + 1);
 	if (!*out)

@@ -2,12 +2,13 @@
 /*
  * The Inspect service: everything that the shim knows, as JSON, for people who
  * want to see what it is doing. Answered from memory, in one go; of a pod with
- * more in it than INSPECT_MAX the rest is left out ("truncated").
+ * more in it than LIMIT_INSPECT the rest is left out ("truncated").
  */
 #include <string.h>
 #include <sys/stat.h>
 
 #include "inspect.pb-c.h"
+#include "shim/limits.h"
 #include "shim/op.h"
 #include "shim/runtime.h"
 #include "shim/shim.h"
@@ -15,8 +16,6 @@
 #include "spec/json.h"
 #include "version.h"
 
-/* Bytes of an answer, give or take one process. */
-#define INSPECT_MAX (1u << 20)
 
 /* --------------------------------------------------------------- members */
 
@@ -229,7 +228,7 @@ static bool put_execs(struct json_out *o, struct container *c)
 	json_out_key(o, "execs");
 	json_out_open(o, '[');
 	list_for_each(p, &c->execs, link) {
-		if (o->len > INSPECT_MAX)
+		if (o->len > LIMIT_INSPECT)
 			all = false;
 		else
 			put_process(o, p);
@@ -272,7 +271,7 @@ static bool put_containers(struct json_out *o, struct shim *s, const char *id)
 	list_for_each(c, &s->containers, link) {
 		if (*id && strcmp(id, c->id) != 0)
 			continue;
-		if (o->len > INSPECT_MAX)
+		if (o->len > LIMIT_INSPECT)
 			all = false;
 		else
 			all &= put_container(o, c);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/util.h"
 

@@ -2,11 +2,17 @@
 /*
  * Every bound of the shim, with its reason. Those in struct limits can be set
  * by the environment of "start" (milliseconds), for hosts that need it and for
- * tests that cannot wait.
+ * tests that cannot wait. tests/bounds names the test that crosses each.
+ *
+ * The libraries have their own: struct ttrpc_limits and ttrpc/limits.h; SPEC_MAX_…
+ * of spec/spec.h, TOML_MAX_… of spec/toml.h, CHECK_MAX_… of spec/check.h. An array that
+ * our own code fills, an argument vector for example, is as long as that needs.
  */
 #pragma once
 
 #include <stdint.h>
+
+/* ------------------------------------------------------ waiting, and how long */
 
 /*
  * How long a FIFO's reader is waited for (BRASS_FIFO_TIMEOUT_MS): clients open
@@ -46,6 +52,64 @@
  */
 #define LIMIT_PIDS_SETTLE_MS 25
 
+/* After SIGKILL, a child: only one that sleeps in the kernel needs longer. */
+#define LIMIT_KILL_MS 5000
+
+/* An init that a Delete has sent SIGKILL. */
+#define LIMIT_DEATH_MS 10000
+
+/*
+ * "delete", which containerd gives five seconds: the runtime's part of them, that of
+ * the unmount, and all.
+ */
+#define LIMIT_DELETE_RUNTIME_MS 3500
+#define LIMIT_DELETE_UNMOUNT_MS 1000
+#define LIMIT_DELETE_MS 4500
+
+/* "-info", which containerd waits for when it starts: "runc features". */
+#define LIMIT_FEATURES_MS 10000
+
+/* A "start" of the same folder of sockets has the lock: it takes milliseconds. */
+#define LIMIT_LOCK_MS 5000
+
+/* connect(2) to a socket that may be a dead shim's: only a full backlog waits. */
+#define LIMIT_CONNECT_MS 100
+
+/* fusermount: it asks the file system, whose daemon may hang; umount2(2) need not. */
+#define LIMIT_FUSERMOUNT_MS 2000
+
+/* The end of a child that only holds a user namespace open. */
+#define LIMIT_IDMAP_MS 5000
+
+/* Whoever unmounts what is busy tries so often, with 50 ms between. */
+#define LIMIT_UNMOUNT_TRIES 50
+
+/* Whoever asks for a free loop device at the same time gets the same answer. */
+#define LIMIT_LOOP_TRIES 99
+
+/* Joining a cgroup that says EINVAL while its controllers are being set up, 30 ms apart. */
+#define LIMIT_CGROUP_TRIES 5
+
+/* As openat2(2) says itself: it was a race, and may well work the next time. */
+#define LIMIT_TARGET_TRIES 32
+
+/* A process that forks as fast as it is killed loses within a few rounds. */
+#define LIMIT_KILL_ROUNDS 16
+
+/* Containerd is away: tries with twice the pause each, then this one. */
+#define LIMIT_EVENT_TRIES 8
+#define LIMIT_EVENT_PAUSE_MS 60000
+
+/*
+ * A container at its limit is reclaimed from all the time, and memory.events says so
+ * a hundred times a second. The less is found in it the longer it is let be, up to
+ * this; the last look is not put off.
+ */
+#define LIMIT_OOM_PAUSE_MS 100
+
+/* Between two looks at all children, which take a system call or two for each. */
+#define LIMIT_LOOK_MS 1000
+
 /* A runtime command whose container has died under it: it only has to notice. */
 #define LIMIT_RUNTIME_ORPHAN_MS 10000
 
@@ -63,6 +127,8 @@
 
 /* Events nobody took keep a shim without containers alive this long. */
 #define LIMIT_LEASE_EVENTS_MS 3600000
+
+/* ------------------------------------------------------------------ how much */
 
 /*
  * Events kept for a containerd that is away: bytes in all. A pod that execs
@@ -84,6 +150,76 @@
 
 /* An exec's process document: CRI's frames end at 4 MiB. */
 #define LIMIT_DOCUMENT (4u << 20)
+
+/* Ids and namespaces, as containerd bounds them itself. */
+#define LIMIT_IDENTIFIER 76
+
+/* What "start" and "-info" read from stdin: what the Go shim reads (contract 1.4). */
+#define LIMIT_STDIN (10u << 20)
+
+/* The administrator's options in a file. */
+#define LIMIT_OPTIONS (1u << 20)
+
+/* The shim's own files in a bundle: an address, a pid, an exit. */
+#define LIMIT_BUNDLE_FILE 4096
+
+/* What "runc features" and "runc ps" print: thousands of pids. */
+#define LIMIT_FEATURES (1u << 20)
+#define LIMIT_PS (1u << 20)
+
+/* Pids in the cgroups of one container, and in how many folders below each other. */
+#define LIMIT_PIDS (1u << 20)
+#define LIMIT_CGROUP_DEPTH 32
+
+/* Bytes of /proc/self/task/TID/children, of /proc/self/mountinfo and of /proc/partitions. */
+#define LIMIT_CHILDREN (1u << 20)
+#define LIMIT_MOUNTINFO (8u << 20)
+#define LIMIT_PARTITIONS (4u << 20)
+
+/* The longest line of such a file, and one more; what is read by words may have longer ones. */
+#define LIMIT_LINE 4096
+
+/* Bytes of cgroup.controllers: the kernel has a dozen, of short names. */
+#define LIMIT_CONTROLLERS 512
+
+/* The answer of Stats: half of what a frame can carry. */
+#define LIMIT_STATS (2u << 20)
+
+/* The answer of Inspect, give or take one process. */
+#define LIMIT_INSPECT (1u << 20)
+
+/* A line of the log: a FIFO takes PIPE_BUF bytes in one piece. */
+#define LIMIT_LOG_LINE 3072
+
+/* CRIU's log that is kept beside a checkpoint. */
+#define LIMIT_CRIU_LOG (16u << 20)
+
+/* --empty-ns of a checkpoint: twice as many as there are kinds of them. */
+#define LIMIT_EMPTY_NAMESPACES 16
+
+/* A URI's scheme, and its words, of which there are more than any logger takes. */
+#define LIMIT_URI_SCHEME 31
+#define LIMIT_URI_ARGS 128
+
+/* Symbolic links on the way to a mount's target, as for the kernel, and folders. */
+#define LIMIT_TARGET_LINKS 40
+#define LIMIT_TARGET_DEPTH 256
+
+/* Room that an overlay's options leave below the page that the kernel takes. */
+#define LIMIT_MOUNT_SPARE 512
+
+/*
+ * Bytes of a pipe or of a terminal that are moved before others get their turn, and
+ * the buffer for what cannot be spliced. A pipe that is full too often grows up to this.
+ */
+#define LIMIT_RELAY_ROUND (1u << 20)
+#define LIMIT_RELAY_BUFFER (64u << 10)
+#define LIMIT_PIPE (1 << 20)
+#define LIMIT_TTY_ROUND (256u << 10)
+#define LIMIT_TTY_BUFFER (16u << 10)
+
+/* Output without line ends goes on after so many dropped bytes: CRI cuts lines there too. */
+#define LIMIT_LOG_SKIP (16u << 10)
 
 struct limits {
 	uint64_t fifo_ns, drain_ns, exec_drain_ns, lease_ns;

@@ -9,8 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The longest line, and one more; what is read by words may have longer ones. */
-#define LINES_BUFFER 4096
+#include "shim/limits.h"
 
 struct lines {
 	int fd;
@@ -18,7 +17,7 @@ struct lines {
 	bool eof;
 	int error; /* why the reading ended before the end: negative errno */
 	size_t start, end;
-	char buf[LINES_BUFFER];
+	char buf[LIMIT_LINE];
 };
 
 /*

@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 3072
+#include "shim/limits.h"
+
 
 static struct {
 	int fd;
@@ -24,7 +25,7 @@ static struct {
 } the_log = { .fd = -1 };
 
 struct line {
-	char text[LINE_MAX_BYTES];
+	char text[LIMIT_LOG_LINE];
 	size_t len;
 };
 

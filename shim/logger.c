@@ -90,7 +90,7 @@ static int spawn_logger(struct logger *l, const struct logger_request *q, int re
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_free_ char *id = str_printf("CONTAINER_ID=%s", q->id);
 	_cleanup_free_ char *ns = str_printf("CONTAINER_NAMESPACE=%s", q->ns);
-	char *argv[URI_ARGS_MAX + 2] = { q->uri->path };
+	char *argv[LIMIT_URI_ARGS + 2] = { q->uri->path };
 	char *const envp[] = { id, ns, NULL };
 	const int fds[] = { null, null, null, q->out, q->err, ready };
 	const struct spawn s = { .path = q->uri->path, .argv = argv, .envp = envp, .fds = fds,

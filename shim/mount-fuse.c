@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shim/err.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/reap.h"
 #include "shim/spawn.h"
@@ -20,8 +21,6 @@
 
 /* The one who waits for us has the deadline that counts. */
 #define HELPER_MS INT_MAX
-/* The program asks the file system, whose daemon may hang; umount2(2) need not. */
-#define FUSERMOUNT_MS 2000
 
 extern char **environ;
 
@@ -121,7 +120,7 @@ bool fuse_unmount(const char *path)
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		const char *const argv[] = { programs[i], "-u", path, NULL };
-		int r = run(argv, null, FUSERMOUNT_MS);
+		int r = run(argv, null, LIMIT_FUSERMOUNT_MS);
 
 		if (r == 0 || r == -ETIME)
 			return r == 0;

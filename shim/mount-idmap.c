@@ -15,12 +15,12 @@
 
 #include "shim/compat.h"
 #include "shim/err.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/reap.h"
 #include "shim/spawn.h"
 #include "shim/util.h"
 
-#define HELPER_MS 5000
 
 /* ------------------------------------------------------ user namespace */
 
@@ -107,7 +107,7 @@ int userns_open(const char *uidmap, const char *gidmap)
 	/* The helper ends when it sees this; the descriptor keeps the namespace. */
 	closep(&ends[0]);
 	if (r == 0)
-		reap_wait(pid, HELPER_MS);
+		reap_wait(pid, LIMIT_IDMAP_MS);
 	return fd;
 }
 

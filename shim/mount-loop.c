@@ -11,12 +11,11 @@
 
 #include "shim/compat.h"
 #include "shim/err.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/util.h"
 
 #define LOOP_CONTROL "/dev/loop-control"
-/* Whoever asks for a free device at the same time gets the same answer. */
-#define LOOP_TRIES 99
 #define LOOP_PAUSE_MAX_MS 50
 
 /* Those who collide must not pause for the same time. */
@@ -96,7 +95,7 @@ int loop_attach(const char *file, const struct mount_options *o, char device[sta
 		return -mount_fail("open %s for a loop device: %s", file,
 				   err_strerror(errno));
 	device[0] = 0;
-	for (int i = 0; i < LOOP_TRIES && r == -EBUSY; i++) {
+	for (int i = 0; i < LIMIT_LOOP_TRIES && r == -EBUSY; i++) {
 		if (i > 0)
 			pause_a_little();
 		r = try_one(control, fd, file, o, device);

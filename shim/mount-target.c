@@ -9,17 +9,14 @@
 #include <string.h>
 
 #include "shim/compat.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/util.h"
 
-/* As openat2(2) says itself: it was a race, and may well work the next time. */
-#define RACE_TRIES 32
-#define MAX_LINKS 40 /* the kernel's own limit */
-#define MAX_DEPTH 256
 
 /* A walk: the directories from the root to where it is now, and what is left to go. */
 struct walk {
-	int fds[MAX_DEPTH];
+	int fds[LIMIT_TARGET_DEPTH];
 	unsigned depth; /* fds[0] is the root */
 	unsigned links;
 	char rest[2 * PATH_MAX];
@@ -41,7 +38,7 @@ static int follow(struct walk *w, int link)
 
 	if (n < 0)
 		return -errno;
-	if (++w->links > MAX_LINKS)
+	if (++w->links > LIMIT_TARGET_LINKS)
 		return -ELOOP;
 	if ((size_t)n + 1 + len >= sizeof(path))
 		return -ENAMETOOLONG;
@@ -64,7 +61,7 @@ static int go_down(struct walk *w, const char *name)
 		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return follow(w, fd);
-	if (w->depth == MAX_DEPTH)
+	if (w->depth == LIMIT_TARGET_DEPTH)
 		return -ENAMETOOLONG;
 	w->fds[w->depth++] = TAKE_FD(fd);
 	return 0;
@@ -112,7 +109,7 @@ int target_open(int root, const char *target)
 
 	if (!*target)
 		target = ".";
-	for (int i = 0; i < RACE_TRIES; i++) {
+	for (int i = 0; i < LIMIT_TARGET_TRIES; i++) {
 		r = sys_openat2(root, target, O_PATH, RESOLVE_IN_ROOT);
 		if (r != -EAGAIN)
 			break;

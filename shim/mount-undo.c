@@ -15,10 +15,10 @@
 
 #include "shim/compat.h"
 #include "shim/err.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/util.h"
 
-#define UNMOUNT_TRIES 50
 #define UNMOUNT_PAUSE_NS 50000000L
 
 /* ------------------------------------------------------------ mountinfo */
@@ -197,7 +197,7 @@ static int unmount_below(const char *top, const int *ids, size_t n_ids)
 	struct round round = { 0 };
 	int r = 0;
 
-	for (int tries = 0; tries < UNMOUNT_TRIES; tries++) {
+	for (int tries = 0; tries < LIMIT_UNMOUNT_TRIES; tries++) {
 		if (tries > 0)
 			nanosleep(&pause, NULL);
 		r = read_points(top, &p);

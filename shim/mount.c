@@ -16,12 +16,11 @@
 
 #include "shim/compat.h"
 #include "shim/err.h"
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/util.h"
 
 #define BIND_RO (MS_BIND | MS_RDONLY)
-/* Room that an overlay's options leave below the page that the kernel takes. */
-#define PAGE_SPARE 512
 /* Of the data: a whole page would leave no room in an error for what was wrong. */
 #define SHOWN_DATA 360
 
@@ -113,7 +112,7 @@ static int prepare_data(struct entry *e)
 	struct mount_options *o = &e->options;
 
 	if (strcmp(e->mount->type, "overlay") == 0 &&
-	    mount_options_size(o) >= page - PAGE_SPARE &&
+	    mount_options_size(o) >= page - LIMIT_MOUNT_SPARE &&
 	    overlay_compact(o, &e->layers_dir, &e->layers) < 0)
 		return mount_fail("out of memory");
 	if (o->n_data == 0)

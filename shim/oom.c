@@ -15,17 +15,12 @@
 #include <sys/eventfd.h>
 
 #include "shim/event.h"
+#include "shim/limits.h"
 #include "shim/lines.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/util.h"
 
-/*
- * A container at its limit is reclaimed from all the time, and the file says so a
- * hundred times a second. The less is found in it the longer it is let be, up to
- * this; the last look is not put off.
- */
-#define QUIET_MAX (100 * LOOP_MSEC)
 
 static struct container *container_of_oom(struct oom *o)
 {
@@ -175,8 +170,8 @@ static void on_memory_events(struct watch *w, uint32_t events)
 	watch_del(w);
 	timer_arm_in(&c->shim->loop, &o->quiet, o->quiet_ns);
 	o->quiet_ns = o->quiet_ns * 2 + LOOP_MSEC;
-	if (o->quiet_ns > QUIET_MAX)
-		o->quiet_ns = QUIET_MAX;
+	if (o->quiet_ns > LIMIT_OOM_PAUSE_MS * LOOP_MSEC)
+		o->quiet_ns = LIMIT_OOM_PAUSE_MS * LOOP_MSEC;
 }
 
 static void on_quiet_over(struct timer *t)
@@ -185,7 +180,7 @@ static void on_quiet_over(struct timer *t)
 	struct loop *l = &container_of_oom(o)->shim->loop;
 
 	if (watch_add(l, &o->watch, o->watch.fd, EPOLLPRI, on_memory_events) < 0)
-		timer_arm_in(l, &o->quiet, QUIET_MAX);
+		timer_arm_in(l, &o->quiet, LIMIT_OOM_PAUSE_MS * LOOP_MSEC);
 }
 
 static int arm_v2(struct container *c, int dir)

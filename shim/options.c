@@ -9,10 +9,10 @@
 #include "linux_runc.pb-c.h"
 #include "runc_options.pb-c.h"
 #include "runtimeoptions.pb-c.h"
+#include "shim/limits.h"
 #include "shim/log.h"
 #include "shim/util.h"
 
-#define TOML_FILE_MAX (1u << 20)
 
 /* Most are empty, and would be kept as long as the container lives. */
 static bool keep(char **out, const char *s)
@@ -90,7 +90,7 @@ static int from_runtimeoptions(const ProtobufCMessage *message, struct spec_opti
 			       "options: config_path \"%s\" is no absolute path",
 			       m->config_path);
 	/* The administrator's: it may be a link. */
-	r = file_read_followed(m->config_path, TOML_FILE_MAX, &toml, &len);
+	r = file_read_followed(m->config_path, LIMIT_OPTIONS, &toml, &len);
 	if (r == -ENOMEM)
 		return err_nomem(e);
 	if (r < 0)

@@ -5,10 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
-/* Output without line ends goes on after so many dropped bytes: CRI cuts lines there too. */
-#define MAX_SKIP (16u << 10)
 /* Going on for less is not worth a wake-up. */
 #define WAIT_NS (100 * LOOP_MSEC)
 
@@ -134,7 +133,7 @@ static size_t to_next_line(struct pace *p, const uint8_t *data, size_t len)
 {
 	const uint8_t *end;
 
-	if (!p->dropping || p->skipped >= MAX_SKIP)
+	if (!p->dropping || p->skipped >= LIMIT_LOG_SKIP)
 		return 0;
 	end = memchr(data, '\n', len);
 	return end ? (size_t)(end - data) + 1 : len;

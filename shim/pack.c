@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/limits.h"
+
 #define FIRST_SIZE 2048
 #define VARINT_MAX 10
 
@@ -26,7 +28,7 @@ static uint8_t *room(struct pack *p, size_t n)
 
 	if (p->error)
 		return NULL;
-	if (n > PACK_MAX || p->len + n > PACK_MAX) {
+	if (n > LIMIT_STATS || p->len + n > LIMIT_STATS) {
 		p->error = -EFBIG;
 		return NULL;
 	}

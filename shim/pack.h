@@ -9,16 +9,16 @@
  */
 #pragma once
 
+#include "shim/limits.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-/* Half of what a frame can carry. */
-#define PACK_MAX (2u << 20)
 
 struct pack {
 	uint8_t *data;
 	size_t len, size;
-	int error; /* -ENOMEM, or -EFBIG: more than PACK_MAX */
+	int error; /* -ENOMEM, or -EFBIG: more than LIMIT_STATS */
 };
 
 #define PACK_INIT { 0 }

@@ -11,8 +11,6 @@
 #include "shim/shim.h"
 #include "shim/util.h"
 
-#define OUTPUT_MAX (1u << 20)
-
 struct later {
 	struct op op;
 	struct timer timer;
@@ -22,7 +20,7 @@ static void on_listed(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
 	struct container *c = op->process->container;
-	_cleanup_free_ char *text = malloc(OUTPUT_MAX);
+	_cleanup_free_ char *text = malloc(LIMIT_PS);
 	_cleanup_free_ int *pids = NULL;
 	struct spec_error se;
 	size_t n;
@@ -37,7 +35,7 @@ static void on_listed(struct command *cmd)
 		op_fail(op);
 		return;
 	}
-	n = memfd_read(cmd->out_fd, text, OUTPUT_MAX);
+	n = memfd_read(cmd->out_fd, text, LIMIT_PS);
 	if (spec_ps_parse(text, n, &pids, &n, &se) < 0) {
 		err_set(&op->err, TTRPC_UNKNOWN, "%s ps: %s", c->runtime, se.text);
 		op_fail(op);

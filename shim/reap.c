@@ -15,15 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
 
-/* Looking at all children takes a system call or two for each. */
-#define LOOK_PAUSE LOOP_SEC
-#define MAX_CHILDREN (1u << 20)
 
 static int pidfd_open_(pid_t pid)
 {
@@ -252,7 +250,7 @@ static void look_at_all(struct reaper *r)
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 	r->looked = loop_now();
-	if (file_read(path, MAX_CHILDREN, &pids, &len) < 0)
+	if (file_read(path, LIMIT_CHILDREN, &pids, &len) < 0)
 		return; /* a kernel without this file: at the end of the births */
 	for (p = pids; (pid = strtol(p, &end, 10)) > 0; p = end)
 		if (find(r, (pid_t)pid) || is_nobodys(r, (pid_t)pid))
@@ -268,11 +266,11 @@ static void sweep(struct work *w)
 		if (find(r, si.si_pid) || is_nobodys(r, si.si_pid)) {
 			if (!take(r, si.si_pid))
 				return;
-		} else if (loop_now() >= r->looked + LOOK_PAUSE) {
+		} else if (loop_now() >= r->looked + LIMIT_LOOK_MS * LOOP_MSEC) {
 			look_at_all(r);
 			return;
 		} else {
-			timer_arm(r->loop, &r->again, r->looked + LOOK_PAUSE);
+			timer_arm(r->loop, &r->again, r->looked + LIMIT_LOOK_MS * LOOP_MSEC);
 			return;
 		}
 		si.si_pid = 0;

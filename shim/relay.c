@@ -9,21 +9,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
-/* What one callback moves at most before others get their turn. */
-#define ROUND_BYTES (1u << 20)
-#define BUFFER_BYTES (64u << 10)
 /*
  * Who fills a pipe so often is held up by its size, and we are woken for each
  * filling: then both pipes grow. Unread, they hold that much more.
  */
 #define FULL_PIPE (64u << 10)
 #define FULL_OFTEN 16
-#define LARGE_PIPE (1 << 20)
 
 /* One thread, so one buffer. Untouched (and so not in memory) until it is needed. */
-static uint8_t buffer[BUFFER_BYTES];
+static uint8_t buffer[LIMIT_RELAY_BUFFER];
 
 static void pump(struct relay *r);
 
@@ -71,8 +68,8 @@ static void wait_for_either(struct relay *r)
 /* Best effort: a user's pages for pipes are limited. */
 static void grow(struct relay *r)
 {
-	if (fcntl(r->src.fd, F_SETPIPE_SZ, LARGE_PIPE) >= 0)
-		fcntl(r->dst.fd, F_SETPIPE_SZ, LARGE_PIPE);
+	if (fcntl(r->src.fd, F_SETPIPE_SZ, LIMIT_PIPE) >= 0)
+		fcntl(r->dst.fd, F_SETPIPE_SZ, LIMIT_PIPE);
 }
 
 static ssize_t splice_some(struct relay *r, size_t max)
@@ -172,7 +169,7 @@ static ssize_t move_paced(struct relay *r, size_t room)
 		errno = EAGAIN;
 		return -1;
 	}
-	room = room < ROUND_BYTES ? room : ROUND_BYTES;
+	room = room < LIMIT_RELAY_ROUND ? room : LIMIT_RELAY_ROUND;
 	n = r->state == RELAY_SPLICE ? splice_some(r, room) : copy_some(r, room);
 	if (n > 0 && !rest)
 		pace_passed(r->pace, (size_t)n);
@@ -186,8 +183,8 @@ static ssize_t move_some(struct relay *r)
 	case RELAY_COPY:
 		if (r->pace)
 			return move_paced(r, pace_room(r->pace));
-		return r->state == RELAY_SPLICE ? splice_some(r, ROUND_BYTES) :
-						  copy_some(r, ROUND_BYTES);
+		return r->state == RELAY_SPLICE ? splice_some(r, LIMIT_RELAY_ROUND) :
+						  copy_some(r, LIMIT_RELAY_ROUND);
 	case RELAY_DROP:
 		return drop_some(r);
 	default:
@@ -226,7 +223,7 @@ static bool move(struct relay *r)
 {
 	size_t moved = 0;
 
-	while (moved < ROUND_BYTES) {
+	while (moved < LIMIT_RELAY_ROUND) {
 		uint64_t lost = r->lost;
 		bool spliced = r->state == RELAY_SPLICE, rest = r->rest_len > 0;
 		ssize_t n = move_some(r);

@@ -19,9 +19,6 @@
 #include "shim/shim.h"
 #include "shim/util.h"
 
-/* A process that was sent SIGKILL has this long to go. */
-#define DEATH_TIMEOUT (10 * LOOP_SEC)
-
 struct removal {
 	struct op op;
 	struct timer death;
@@ -96,7 +93,8 @@ static void unmount_rootfs(struct op *op)
 	}
 	rm->rootfs = str_printf("%s/rootfs", c->bundle);
 	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", mount_undo,
-				      rm->rootfs, c->shim->limits.mount_ms) : -ENOMEM;
+				      rm->rootfs, c->shim->limits.mount_ms)
+		       : -ENOMEM;
 	if (r < 0) {
 		err_sys(&op->err, -r, "failed rootfs umount");
 		op_fail(op);
@@ -138,8 +136,9 @@ static void on_init_drained(struct io *io, bool complete)
 	struct op *op = op_first(&c->init);
 
 	if (!complete)
-		log_write(LOG_WARN, c->id, "something still holds the output of the dead "
-					   "container open: not waited for any longer");
+		log_write(LOG_WARN, c->id,
+			  "something still holds the output of the dead "
+			  "container open: not waited for any longer");
 	run_delete(op);
 }
 
@@ -165,7 +164,8 @@ static void on_death_timeout(struct timer *t)
 
 	op->process->gone = NULL;
 	err_set(&op->err, TTRPC_DEADLINE_EXCEEDED,
-		"failed to delete task: process %d does not die of SIGKILL", op->process->pid);
+		"failed to delete task: process %d does not die of SIGKILL",
+		op->process->pid);
 	op_fail(op);
 }
 
@@ -178,7 +178,8 @@ static void remove_init(struct op *op)
 		return;
 	}
 	p->gone = on_gone;
-	timer_arm_in(&p->container->shim->loop, &removal_of(op)->death, DEATH_TIMEOUT);
+	timer_arm_in(&p->container->shim->loop, &removal_of(op)->death,
+		     LIMIT_DEATH_MS * LOOP_MSEC);
 	child_signal(&p->child, SIGKILL);
 }
 
@@ -192,8 +193,10 @@ static void on_exec_drained(struct io *io, bool complete)
 	struct ttrpc_call *call;
 
 	if (!complete)
-		log_write(LOG_WARN, p->container->id, "something still holds the output of "
-			  "exec \"%s\" open: not waited for any longer", p->id);
+		log_write(LOG_WARN, p->container->id,
+			  "something still holds the output of "
+			  "exec \"%s\" open: not waited for any longer",
+			  p->id);
 	call = op_end(op);
 	answer_repeated(p, &x);
 	process_free_exec(p);

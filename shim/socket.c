@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "shim/limits.h"
 #include "shim/sha256.h"
 #include "shim/util.h"
 
@@ -87,11 +88,28 @@ static int make_directory(const char *path, struct err *e)
 	return 0;
 }
 
+/* Whoever has it may have been stopped, and must not stop all others: -ETIMEDOUT. */
+static int lock_soon(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 2 * LOOP_MSEC };
+	uint64_t until = loop_now() + LIMIT_LOCK_MS * LOOP_MSEC;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (loop_now() >= until)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int socket_lock(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
 	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
 	_cleanup_close_ int fd = -1;
+	int r;
 
 	if (!dir)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket \"%s\" is no path", path);
@@ -100,9 +118,9 @@ int socket_lock(const char *path, struct err *e)
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(e, errno, "open %s", dir);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(e, errno, "lock %s", dir);
+	r = lock_soon(fd);
+	if (r < 0)
+		return err_sys(e, -r, "lock %s", dir);
 	return TAKE_FD(fd);
 }
 
@@ -143,7 +161,7 @@ int socket_listen(const char *path, struct err *e)
 
 bool socket_is_alive(const char *path)
 {
-	const struct timeval limit = { .tv_usec = 100000 };
+	const struct timeval limit = { .tv_usec = LIMIT_CONNECT_MS * 1000 };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sun;
 

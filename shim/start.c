@@ -18,6 +18,7 @@
 #include "shim/action.h"
 #include "shim/bootstrap.h"
 #include "shim/bundle.h"
+#include "shim/limits.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
 #include "shim/spawn.h"
@@ -25,7 +26,6 @@
 
 #define OOM_SCORE_MAX 1000
 #define CGROUP_ROOT "/sys/fs/cgroup"
-#define CGROUP_TRIES 5
 #define CGROUP_PAUSE_NS 30000000L
 
 extern char **environ;
@@ -80,7 +80,7 @@ static int join_cgroup(const char *dir, pid_t pid)
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", pid), r = -ENOMEM;
 
-	for (int i = 0; path && i < CGROUP_TRIES; i++) {
+	for (int i = 0; path && i < LIMIT_CGROUP_TRIES; i++) {
 		int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 		if (fd < 0)
@@ -110,7 +110,7 @@ static int join_v1(const char *cgroup, pid_t pid, struct err *e)
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
 	size_t len;
-	int r = file_read("/proc/self/mountinfo", 8u << 20, &text, &len);
+	int r = file_read("/proc/self/mountinfo", LIMIT_MOUNTINFO, &text, &len);
 
 	if (r < 0)
 		return err_sys(e, -r, "/proc/self/mountinfo");

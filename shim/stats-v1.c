@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/stats.h"
 #include "shim/util.h"
 
 /* cpuacct.stat counts in hundredths of a second, whatever the kernel's HZ is. */
 #define NS_PER_TICK UINT64_C(10000000)
 
-#define PARTITIONS_MAX (4u << 20)
 
 static int pids(struct scan *s)
 {
@@ -221,7 +221,7 @@ static int load_partitions(struct scan *s, struct partitions *p)
 	if (p->text)
 		return 0;
 	snprintf(name, sizeof(name), "%s/proc/partitions", s->root);
-	r = file_read(name, PARTITIONS_MAX, &p->text, &p->len);
+	r = file_read(name, LIMIT_PARTITIONS, &p->text, &p->len);
 	if (r == -ENOENT)
 		return STATS_MISSING;
 	return r < 0 ? err_sys(s->err, -r, "read %s", name) : 0;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
 const char *stats_type(const struct cgroup *cg)
@@ -35,7 +36,7 @@ int stats_pack(const struct cgroup *cg, const char *root, struct pack *out, stru
 		return err_nomem(e);
 	if (out->error < 0)
 		return err_set(e, TTRPC_RESOURCE_EXHAUSTED,
-			       "metrics of more than %u bytes", PACK_MAX);
+			       "metrics of more than %u bytes", LIMIT_STATS);
 	return 0;
 }
 

@@ -8,12 +8,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
-#define ROUND_BYTES (256u << 10)
-#define BUFFER_BYTES (16u << 10)
 
-static uint8_t buffer[BUFFER_BYTES];
+static uint8_t buffer[LIMIT_TTY_BUFFER];
 
 static void rest_free(struct tty_rest *r)
 {
@@ -124,7 +123,7 @@ static int move_out(struct tty *t)
 {
 	bool blocks = t->pace && !t->pace->policy.drop;
 
-	for (size_t moved = 0; moved < ROUND_BYTES;) {
+	for (size_t moved = 0; moved < LIMIT_TTY_ROUND;) {
 		size_t room = blocks ? pace_room(t->pace) : SIZE_MAX;
 		ssize_t n;
 		int r;
@@ -153,7 +152,7 @@ static int move_out(struct tty *t)
 /* As move_out(), from the client's stdin; 1: it has ended. */
 static int move_in(struct tty *t)
 {
-	for (size_t moved = 0; moved < ROUND_BYTES && t->in.fd >= 0;) {
+	for (size_t moved = 0; moved < LIMIT_TTY_ROUND && t->in.fd >= 0;) {
 		ssize_t n;
 		int r;
 

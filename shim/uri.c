@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "shim/limits.h"
 #include "shim/util.h"
 
 static int hex_digit(char c)
@@ -58,9 +59,9 @@ static int add_pair(struct uri *u, const char *pair, size_t len, struct err *e)
 	value = equals ? decode(equals + 1, len - key_len - 1, true) : strdup("");
 	if (!key || !value || has_key(u, key))
 		return 0;
-	if (u->n_args + 2 >= URI_ARGS_MAX)
+	if (u->n_args + 2 >= LIMIT_URI_ARGS)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "more than %d arguments for a logger",
-			       URI_ARGS_MAX / 2 - 1);
+			       LIMIT_URI_ARGS / 2 - 1);
 	u->args[u->n_args++] = TAKE(key);
 	u->args[u->n_args++] = TAKE(value);
 	return 0;
@@ -92,7 +93,7 @@ int uri_parse(struct uri *u, const char *name, struct err *e)
 			return err_set(e, TTRPC_UNKNOWN, "unable to parse stdout uri: %s", name);
 		return 0;
 	}
-	if (n > URI_SCHEME_MAX)
+	if (n > LIMIT_URI_SCHEME)
 		return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %.*s", (int)n, name);
 	for (size_t i = 0; i < n; i++)
 		u->scheme[i] = (char)tolower((unsigned char)name[i]);

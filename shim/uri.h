@@ -6,16 +6,14 @@
 #pragma once
 
 #include "shim/err.h"
+#include "shim/limits.h"
 
-#define URI_SCHEME_MAX 31
-/* More query words than any logger takes. */
-#define URI_ARGS_MAX 128
 
 struct uri {
-	char scheme[URI_SCHEME_MAX + 1]; /* lower case; "" for a plain path */
+	char scheme[LIMIT_URI_SCHEME + 1]; /* lower case; "" for a plain path */
 	char *path;                      /* decoded; NULL for a plain path */
 	/* The query as a command line, decoded: each key once, then its first value. */
-	char *args[URI_ARGS_MAX];
+	char *args[LIMIT_URI_ARGS];
 	size_t n_args;
 };
 

@@ -11,7 +11,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define IDENTIFIER_MAX 76
+#include "shim/limits.h"
+
 
 void closep(int *fd)
 {
@@ -38,7 +39,7 @@ bool is_identifier(const char *s)
 		else
 			return false;
 	}
-	return alnum && n <= IDENTIFIER_MAX;
+	return alnum && n <= LIMIT_IDENTIFIER;
 }
 
 char *str_printf(const char *format, ...)

@@ -17,17 +17,8 @@
 #include <string.h>
 
 #include "ttrpc.pb-c.h"
+#include "ttrpc/limits.h"
 #include "ttrpc/status.h"
-
-/*
- * Decoded messages are larger than the wire's bytes: the envelope and what is
- * in it are copied once each, and every field has its struct. Small ones may
- * be much larger, so there is an allowance.
- */
-#define DECODE_FACTOR 8
-#define DECODE_ALLOWANCE (256u << 10)
-/* What a handler may ask for. */
-#define HANDLER_MAX (16u << 20)
 
 /* Bytes of a chunk, unless it is made for one large piece. */
 #define CHUNK_MIN 512
@@ -51,7 +42,7 @@ struct ttrpc_arena_chunk {
 void arena_init(struct ttrpc_arena *a, size_t frame_len)
 {
 	*a = (struct ttrpc_arena){
-		.max = DECODE_ALLOWANCE + DECODE_FACTOR * frame_len,
+		.max = TTRPC_LIMIT_DECODE_MORE + TTRPC_LIMIT_DECODE_FACTOR * frame_len,
 	};
 }
 
@@ -276,7 +267,7 @@ void call_set_timeout(struct ttrpc_call *call, int64_t timeout_ns)
 
 void call_decoded(struct ttrpc_call *call)
 {
-	call->arena.max = call->arena.total + HANDLER_MAX;
+	call->arena.max = call->arena.total + TTRPC_LIMIT_HANDLER;
 }
 
 /* -------------------------------------------------- for the handlers */

@@ -15,9 +15,7 @@
 
 #include "ttrpc.pb-c.h"
 #include "ttrpc/call.h"
-
-/* Unsent bytes from which on nothing more is taken. */
-#define OUTPUT_MAX (2 * (size_t)TTRPC_MAX_PAYLOAD)
+#include "ttrpc/limits.h"
 
 /* ------------------------------------------------------------ replies */
 
@@ -277,7 +275,7 @@ int ttrpc_request_send(struct ttrpc_client *c, struct ttrpc_request *r,
 		return -ESHUTDOWN;
 	if (len > TTRPC_MAX_PAYLOAD)
 		return -EMSGSIZE;
-	if (c->conn && c->conn->out_bytes > OUTPUT_MAX)
+	if (c->conn && c->conn->out_bytes > TTRPC_LIMIT_CLIENT_OUTPUT)
 		return -ENOBUFS;
 	request.service = UNCONST(service);
 	request.method = UNCONST(method);

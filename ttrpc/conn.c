@@ -17,13 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * On the stack, and so the whole program's: of its pages only those are ever
- * touched that peers fill at one go.
- */
-#define READ_SIZE 16384
-/* Reads per round and connection. */
-#define READ_MAX 4
+#include "ttrpc/limits.h"
 
 static void conn_update(struct ttrpc_conn *c)
 {
@@ -226,7 +220,7 @@ static void conn_keep(struct ttrpc_conn *c, const uint8_t *data, size_t len)
 /* One read; false if there is no more to be had in this round. */
 static bool conn_read(struct ttrpc_conn *c, uint32_t events)
 {
-	uint8_t data[READ_SIZE];
+	uint8_t data[TTRPC_LIMIT_READ];
 	size_t used;
 	ssize_t n;
 
@@ -234,7 +228,7 @@ static bool conn_read(struct ttrpc_conn *c, uint32_t events)
 	if (n > 0) {
 		used = conn_feed(c, data, (size_t)n);
 		conn_keep(c, data + used, (size_t)n - used);
-		return n == READ_SIZE;
+		return n == TTRPC_LIMIT_READ;
 	}
 	if (n == 0)
 		conn_fail(c, 0);
@@ -259,7 +253,7 @@ static void conn_ready(struct watch *w, uint32_t events)
 		conn_feed_stash(c);
 	if (c->paused && (events & (EPOLLHUP | EPOLLERR)))
 		conn_fail(c, 0);
-	for (i = 0; i < READ_MAX && !c->dead && !c->paused; i++) {
+	for (i = 0; i < TTRPC_LIMIT_READS && !c->dead && !c->paused; i++) {
 		if (!conn_read(c, events))
 			break;
 	}

@@ -16,11 +16,10 @@
 
 #include "ttrpc.pb-c.h"
 #include "ttrpc/call.h"
+#include "ttrpc/limits.h"
 
-/* Connections taken in one round. */
-#define ACCEPT_MAX 16
 #define BACKOFF_MIN LOOP_MSEC
-#define BACKOFF_MAX LOOP_SEC
+#define BACKOFF_MAX (TTRPC_LIMIT_BACKOFF_MS * LOOP_MSEC)
 
 #define BAD_BYTES "proto: cannot parse invalid wire-format data"
 
@@ -279,7 +278,7 @@ static void server_accept(struct watch *w, uint32_t events)
 
 	(void)events;
 	/* A hook may have stopped the listening. */
-	for (i = 0; i < ACCEPT_MAX && w->loop; i++) {
+	for (i = 0; i < TTRPC_LIMIT_ACCEPTS && w->loop; i++) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd < 0) {

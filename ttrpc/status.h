@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ttrpc/limits.h"
+
 /* Bytes of an error text; what is longer is cut. */
-#define STATUS_TEXT_MAX 4096
+#define STATUS_TEXT_MAX TTRPC_LIMIT_STATUS
 /* Room for any error reply, its header included. */
 #define STATUS_FRAME_MAX (STATUS_TEXT_MAX + 64)
 

@@ -343,7 +343,7 @@ int message_read(const ProtobufCMessageDescriptor *d, const char *name, const ch
 		ret = err_nomem(e);
 	else if (ret == 0 && out->error)
 		ret = err_set(e, TTRPC_INVALID_ARGUMENT,
-			      "%s: more than %u bytes as a message", name, PACK_MAX);
+			      "%s: more than %u bytes as a message", name, LIMIT_STATS);
 	tree_release(&r.tree);
 	return ret;
 }

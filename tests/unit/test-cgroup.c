@@ -34,7 +34,7 @@ static void find_v1(void **st)
 /* A hierarchy of which only a part is mounted; two controllers that are not. */
 static void find_v1_partial(void **st)
 {
-	enum { LAYERS = LINES_BUFFER + 500 };
+	enum { LAYERS = LIMIT_LINE + 500 };
 	char mounts[LAYERS + 1024], layers[LAYERS + 1];
 
 	(void)st;
@@ -112,7 +112,7 @@ static void find_shared(void **st)
 static void lists_pids(void **st)
 {
 	pid_t *pids = NULL;
-	char many[LINES_BUFFER * 2] = "";
+	char many[LIMIT_LINE * 2] = "";
 	size_t n, at = 0;
 
 	(void)st;

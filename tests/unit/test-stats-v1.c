@@ -343,7 +343,7 @@ static void large(void **st)
 
 static void too_large(void **st)
 {
-	size_t size = (PACK_MAX / 6 + 1) * 8;
+	size_t size = (LIMIT_STATS / 6 + 1) * 8;
 	char *lines = malloc(size + 1);
 
 	(void)st;
@@ -361,7 +361,7 @@ static void too_large(void **st)
 /* A line that is no counter's, and longer than any of a kernel. */
 static void long_line(void **st)
 {
-	char line[2 * LINES_BUFFER + 2];
+	char line[2 * LIMIT_LINE + 2];
 
 	(void)st;
 	setup_v1();
