@@ -52,14 +52,22 @@ in_pod() {
 }
 
 @test "the shim of a pod is killed: all its containers are cleaned up" {
-	local a b
+	local pid pids=()
 	in_pod pod sleep 1000
-	in_pod c1 sleep 1000
-	a=$(task_pid pod) b=$(task_pid c1)
+	for id in c1 c2 c3; do
+		in_pod "$id" sh -c 'sleep 2000 & exec sleep 1000'
+		pids+=("$(task_pid "$id")")
+	done
+	task exec -d --exec-id e1 c1 sleep 3000
+	task kill -s KILL c3
+	soon is_status c3 STOPPED
+	pids+=("$(task_pid pod)" $(task pids c1 | awk 'NR > 1 { print $1 }'))
 	kill -KILL "$(shim_pid pod)"
 	soon eval '[ -z "$(task ls -q)" ]'
-	soon gone "$a"
-	soon gone "$b"
+	for pid in "${pids[@]}"; do
+		soon gone "$pid"
+	done
+	[ -z "$(ls "/run/containerd/runc/$CONTAINERD_NAMESPACE" 2>/dev/null)" ]
 }
 
 @test "a failed create in a pod leaves no pipe in its shim (CRI's leak test)" {
