@@ -347,7 +347,7 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 			       "%s", se.text);
 	if (log_policy_parse(&c->log_policy, c->spec.log_policy, c->spec.log_rate, e) < 0)
 		return -e->code;
-	r = verdict_config(c->bundle, c->id, e);
+	r = verdict_config(c->bundle, c->options.binary_name, c->id, e);
 	if (r < 0)
 		return r;
 	if (choose_stdio(c, e) < 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/args.h"
 #include "shim/log.h"
 #include "shim/util.h"
 #include "spec/check.h"
@@ -15,7 +16,7 @@
 struct refusal {
 	const char *name,
 		*id; /* of the document; of the container, NULL: nothing is logged */
-	bool only_undecodable;
+	bool only_undecodable, nothing; /* what is refused */
 	char text[700]; /* of the first error; empty: none */
 	unsigned more;
 };
@@ -25,7 +26,7 @@ static void on_finding(void *data, const struct check_finding *f)
 	struct refusal *r = data;
 	char text[sizeof(r->text)];
 
-	if (f->severity == CHECK_ERROR && (f->undecodable || !r->only_undecodable)) {
+	if (f->severity == CHECK_ERROR && !r->nothing && (f->undecodable || !r->only_undecodable)) {
 		if (*r->text)
 			r->more++;
 		else
@@ -46,10 +47,18 @@ static int refuse(const struct refusal *r, struct err *e)
 	return err_set(e, TTRPC_INVALID_ARGUMENT, "%s", r->text);
 }
 
-int verdict_config(const char *bundle, const char *id, struct err *e)
+/* Or one that has been built, or is called, otherwise: /opt/runc-1.3/my-runc. */
+static bool is_runc(const char *runtime)
+{
+	size_t len = runtime ? strlen(runtime) : 0, end = strlen(RUNTIME_DEFAULT);
+
+	return len == 0 || (len >= end && strcmp(runtime + len - end, RUNTIME_DEFAULT) == 0);
+}
+
+int verdict_config(const char *bundle, const char *runtime, const char *id, struct err *e)
 {
 	_cleanup_free_ char *path = str_printf("%s/" CONFIG, bundle);
-	struct refusal r = { .name = CONFIG, .id = id };
+	struct refusal r = { .name = CONFIG, .id = id, .nothing = !is_runc(runtime) };
 	const struct check c = {
 		.document = CHECK_CONFIG, .name = CONFIG, .found = on_finding, .data = &r
 	};

@@ -8,10 +8,11 @@
 #include "shim/err.h"
 
 /*
- * InvalidArgument, with the first finding, if BUNDLE/config.json has what every
- * runtime refuses. Warnings go to the log, at debug. What could not be checked is
- * no error here.
+ * InvalidArgument, with the first finding, if BUNDLE/config.json has what runc refuses.
+ * Warnings go to the log, at debug. What could not be checked is no error here. Another
+ * @runtime (a name or path that does not end in "runc"; NULL or empty: runc) may be less
+ * strict, as crun is here and there: for it all of the findings are warnings.
  */
-int verdict_config(const char *bundle, const char *id, struct err *e);
+int verdict_config(const char *bundle, const char *runtime, const char *id, struct err *e);
 /* The same for the document of an exec: only what cannot be decoded is refused yet. */
 int verdict_process(const char *json, size_t len, struct err *e);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "shim/verdict.h"
 #include "tests/e2e/harness.h"
@@ -52,6 +53,24 @@ static void refused(void **st)
 	assert_int_equal(count_fds(e2e.server), fds);
 	/* Put right, it can be created under the same id. */
 	ok(create_with(b, CONFIG(PROCESS(""), "")));
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* What another runtime makes of a document is its own affair. */
+static void left_to_others(void **st)
+{
+	struct bundle *b;
+	char *other = text(DIR_OF_TEST "/other");
+
+	(void)st;
+	assert_int_equal(symlink(e2e.fake, other), 0);
+	e2e.binary_name = other;
+	b = shim_for("c1", "true");
+	ok(create_with(b, CONFIG("\"process\":{\"args\":[\"/bin/sh\"],\"cwd\":\"b\"}", "")));
+	assert_int_equal(calls_of("create"), 1);
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
@@ -310,7 +329,7 @@ static void costs_little(void **st)
 	for (int i = 0; i < 100; i++) {
 		uint64_t begin = cpu_ns();
 
-		assert_int_equal(verdict_config(b->dir, NULL, &e), 0);
+		assert_int_equal(verdict_config(b->dir, NULL, NULL, &e), 0);
 		begin = cpu_ns() - begin;
 		best = begin < best ? begin : best;
 	}
@@ -319,5 +338,5 @@ static void costs_little(void **st)
 		assert_in_range(best, 1, 1000000);
 }
 
-E2E_GROUP(E2E(refused), E2E(warnings), E2E(execs), E2E(explained), E2E(hints),
+E2E_GROUP(E2E(refused), E2E(left_to_others), E2E(warnings), E2E(execs), E2E(explained), E2E(hints),
 	  E2E(costs_little), E2E(leaves_nothing))

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -162,6 +164,23 @@ static inline int rig_count_fds(void)
 	return n;
 }
 
+/* Not under an emulator: qemu's user mode passes over the limit. */
+static inline bool rig_limit_is_obeyed(void)
+{
+	struct rlimit old, tight;
+	void *page;
+
+	getrlimit(RLIMIT_AS, &old);
+	tight = old;
+	tight.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &tight);
+	page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	setrlimit(RLIMIT_AS, &old);
+	if (page != MAP_FAILED)
+		munmap(page, 4096);
+	return page == MAP_FAILED;
+}
+
 /* A sanitizer's or valgrind's own memory would be limited too. */
 static inline bool rig_memory_can_be_limited(void)
 {
@@ -174,7 +193,7 @@ static inline bool rig_memory_can_be_limited(void)
 	return false;
 #endif
 #endif
-	return !preload || !strstr(preload, "vgpreload");
+	return (!preload || !strstr(preload, "vgpreload")) && rig_limit_is_obeyed();
 }
 
 /* The address space in use, which RLIMIT_AS counts. */
