@@ -3,13 +3,11 @@
 #include "shim/args.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/util.h"
 
-/*
- * "slice:prefix:name" is the systemd driver's form of a path. Options that do not
- * say so must not make it a folder of that name.
- */
+/* "slice:prefix:name" is the systemd driver's form of a path. */
 static bool is_systemd_path(const char *path)
 {
 	const char *first = path ? strchr(path, ':') : NULL;
@@ -18,13 +16,22 @@ static bool is_systemd_path(const char *path)
 	return second && !strchr(second + 1, ':') && !strchr(path, '/');
 }
 
+/*
+ * Options that do not say so must not make it a folder of that name. Only where there
+ * is no systemd it has to be one, as with the stock shim: its driver would fail.
+ */
+static bool wants_systemd(const char *path)
+{
+	return is_systemd_path(path) && access(SYSTEMD_DIR, F_OK) == 0;
+}
+
 bool args_choose(const struct spec_options *o, const char *cgroups_path, const char *ns,
 		 char **program, char **root, bool *systemd_cgroup)
 {
 	*program = strdup(str_is_set(o->binary_name) ? o->binary_name : RUNTIME_DEFAULT);
 	*root = str_printf("%s/%s", str_is_set(o->root) ? o->root : RUNTIME_ROOT, ns);
 	*systemd_cgroup = o->systemd_cgroup ||
-			  (!o->systemd_cgroup_said && is_systemd_path(cgroups_path));
+			  (!o->systemd_cgroup_said && wants_systemd(cgroups_path));
 	return *program && *root;
 }
 

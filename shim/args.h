@@ -12,6 +12,8 @@
 
 #define RUNTIME_DEFAULT "runc"
 #define RUNTIME_ROOT "/run/containerd/runc"
+/* It is there where systemd is PID 1 (sd_booted(3)); runc's driver asks the same. */
+#define SYSTEMD_DIR "/run/systemd/system"
 
 /* What stands behind the global flags is not longer than this, its NULL included. */
 #define ARGS_MAX 16

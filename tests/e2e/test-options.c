@@ -409,11 +409,26 @@ static void path_of_systemd(void **st)
 
 	(void)st;
 	fake_in_path();
+	mkdir("/run/systemd", 0755);
+	assert_int_equal(mkdir("/run/systemd/system", 0755), 0);
 	systemd_path(HERE, slice, NULL, true, "{}");
 	systemd_path(HERE, slice, toml_body("SystemdCgroup = true"), true,
 		     "{\"systemd_cgroup\":true}");
 	systemd_path(HERE, ":cri-containerd:x", toml_body("IoUid = 0"), true, "{}");
 	systemd_path(HERE, slice, toml_body("SystemdCgroup = false"), false, "{}");
+	rmdir("/run/systemd/system");
+}
+
+/* As critest has it on containerd 1.6, whatever the host. */
+static void path_without_systemd(void **st)
+{
+	(void)st;
+	fake_in_path();
+	systemd_path(HERE, "test.slice:cri-containerd:x", NULL, false, "{}");
+	systemd_path(HERE, "test.slice:cri-containerd:x", RUNC((void)m_), false, "{}");
+	systemd_path(HERE, "test.slice:cri-containerd:x",
+		     toml_body("SystemdCgroup = true"), true,
+		     "{\"systemd_cgroup\":true}");
 }
 
 static void path_of_cgroupfs(void **st)
@@ -429,4 +444,4 @@ static void path_of_cgroupfs(void **st)
 E2E_GROUP(E2E(nothing), E2E(empty_message), E2E(flags_of_create), E2E(systemd_cgroup),
 	  E2E(root_and_binary), E2E(owner_of_pipes), E2E(linux_message),
 	  E2E(unknown_message), E2E(body), E2E(file), E2E(neither), E2E(wrong_toml),
-	  E2E(path_of_systemd), E2E(path_of_cgroupfs))
+	  E2E(path_of_systemd), E2E(path_without_systemd), E2E(path_of_cgroupfs))

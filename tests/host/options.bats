@@ -97,14 +97,18 @@ logged() {
 	[ -z "$(calls_without_systemd)" ]
 }
 
-@test "the systemd driver's form of a path is enough, unless the file says no" {
+@test "the systemd driver's form of a path is enough where systemd runs, unless the file says no" {
 	[ "$HOST_RUNC" = runc ] || skip 'crun finds out by itself, and there is no systemd'
 	make_runtime
 	with_toml c1 --cgroup "brass.slice:test:$CONTAINERD_NAMESPACE" <<-END
 	BinaryName = "$T/my-runc"
 	END
 	end c1
-	[ -z "$(calls_without_systemd)" ]
+	if [ -d /run/systemd/system ]; then
+		[ -z "$(calls_without_systemd)" ]
+	else
+		[ -z "$(grep -- --systemd-cgroup "$T/calls")" ]
+	fi
 	rm "$T/calls"
 	with_toml c2 --cgroup "brass.slice:test:$CONTAINERD_NAMESPACE" <<-END
 	BinaryName = "$T/my-runc"
