@@ -383,7 +383,7 @@ coverage:         ## line coverage of the unit and e2e tests, per file
 
 # ------------------------------------------------------- the source itself
 
-.PHONY: format format-check tidy compile_commands.json help
+.PHONY: format format-check tidy analyze lint compile_commands.json help
 FORMATTED = $(wildcard ttrpc/*.[ch] spec/*.[ch] shim/*.[ch] shim/tool/*.[ch] tests/*/*.[ch])
 format:           ## clang-format
 	clang-format -i $(FORMATTED)
@@ -391,6 +391,12 @@ format-check:
 	clang-format --dry-run -Werror $(FORMATTED)
 tidy: compile_commands.json $(GEN_H) ## clang-tidy
 	clang-tidy --quiet -p $(B) $(OWN_SRC)
+# One check is left out: it does not see that an arena keeps what it hands out. Leaks are
+# looked for where they happen, by LeakSanitizer and memcheck.
+analyze: $(GEN_H) ## gcc -fanalyzer
+	$(Q)printf '%s\n' $(OWN_SRC) | xargs -P $(shell nproc) -I@ $(COMPILE) -Werror -fanalyzer -Wno-analyzer-malloc-leak \
+		-MF /dev/null -S -o /dev/null @
+lint: analyze tidy format-check ## all that reads the code without running it
 compile_commands.json: ## for editors; in $(B)
 	@mkdir -p $(B) && for f in $(OWN_SRC) $(TEST_SRC); do printf \
 		'{"directory":"%s","file":"%s","command":"%s -c %s"},\n' \

@@ -16,32 +16,35 @@ struct later {
 	struct timer timer;
 };
 
+static int read_pids(const struct command *cmd, int **pids, size_t *n, struct err *e)
+{
+	_cleanup_free_ char *text = malloc(LIMIT_PS);
+	struct spec_error se;
+	size_t len;
+
+	if (!text)
+		return err_nomem(e);
+	len = memfd_read(cmd->out_fd, text, LIMIT_PS);
+	if (spec_ps_parse(text, len, pids, n, &se) < 0)
+		return err_set(e, TTRPC_UNKNOWN, "%s ps: %s", cmd->what, se.text);
+	return 0;
+}
+
 static void on_listed(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
 	struct container *c = op->process->container;
-	_cleanup_free_ char *text = malloc(LIMIT_PS);
 	_cleanup_free_ int *pids = NULL;
-	struct spec_error se;
-	size_t n;
+	size_t n = 0;
 
-	if (!text) {
-		err_nomem(&op->err);
-		op_fail(op);
-		return;
-	}
 	if (!command_succeeded(cmd)) {
 		command_describe(cmd, &op->err);
 		op_fail(op);
-		return;
-	}
-	n = memfd_read(cmd->out_fd, text, LIMIT_PS);
-	if (spec_ps_parse(text, n, &pids, &n, &se) < 0) {
-		err_set(&op->err, TTRPC_UNKNOWN, "%s ps: %s", c->runtime, se.text);
+	} else if (read_pids(cmd, &pids, &n, &op->err) < 0) {
 		op_fail(op);
-		return;
+	} else {
+		service_reply_pids(op_end(op), c, pids, n);
 	}
-	service_reply_pids(op_end(op), c, pids, n);
 }
 
 static void begin_ps(struct op *op)
