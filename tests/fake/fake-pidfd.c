@@ -4,10 +4,10 @@
  * and answers each pid with an error number and, if that is 0, the descriptor.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -18,7 +18,9 @@ static void answer(int s)
 	char control[CMSG_SPACE(sizeof(struct ucred))] __attribute__((aligned(8))) = "";
 	int error, fd;
 	struct iovec iov = { &error, sizeof(error) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *h;
 	struct ucred cred;
@@ -54,7 +56,8 @@ int main(int argc, char **argv)
 		return 2;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[1]);
-	if (l < 0 || bind(l, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(l, 64) < 0) {
+	if (l < 0 || bind(l, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    listen(l, 64) < 0) {
 		perror(argv[1]);
 		return 1;
 	}

@@ -26,10 +26,14 @@ static int ask(pid_t pid)
 	struct iovec iov = { &error, sizeof(error) };
 	struct ucred cred = { pid, getuid(), getgid() };
 	char control_out[CMSG_SPACE(sizeof(cred))] __attribute__((aligned(8))) = "";
-	struct msghdr out = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control_out,
+	struct msghdr out = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control_out,
 			      .msg_controllen = sizeof(control_out) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
-			    .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *h;
 
 	h = CMSG_FIRSTHDR(&out);

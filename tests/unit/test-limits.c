@@ -69,18 +69,21 @@ static int open_shim(void **st)
 	int sv[2];
 
 	(void)st;
-	shim = (struct shim){ .ns = "ns", .runtime_name = "limits", .socket = SOCKET_INIT };
+	shim = (struct shim){ .ns = "ns",
+			      .runtime_name = "limits",
+			      .socket = SOCKET_INIT };
 	list_init(&shim.containers);
 	work_init(&shim.reconsider, NULL);
 	limits_load(&shim.limits);
 	assert_int_equal(loop_init(&shim.loop), 0);
 	reaper_init(&shim.reaper, &shim.loop);
 	/* Nobody is there, so that events are kept. */
-	assert_int_equal(event_queue_init(&shim.events, &shim.loop, "ns", "/nobody/there"),
-			 0);
+	assert_int_equal(
+		event_queue_init(&shim.events, &shim.loop, "ns", "/nobody/there"), 0);
 	assert_int_equal(ttrpc_server_open(&shim.server, &shim.loop,
 					   socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
-					   NULL), 0);
+					   NULL),
+			 0);
 	ttrpc_server_stop_listening(&shim.server);
 	service_open(&shim);
 	inspect_open(&shim);
@@ -129,7 +132,8 @@ static void call(const char *service, const char *method, const struct bytes *m,
 	frame_decode(header, &a->head);
 	assert_true(a->head.length <= sizeof(a->payload));
 	while (got < a->head.length) {
-		ssize_t n = recv(peer, a->payload + got, a->head.length - got, MSG_DONTWAIT);
+		ssize_t n =
+			recv(peer, a->payload + got, a->head.length - got, MSG_DONTWAIT);
 
 		if (n > 0)
 			got += (size_t)n;
@@ -274,7 +278,8 @@ static void stdin_of_start(void **st)
 	assert_int_equal(ftruncate(fd, LIMIT_STDIN + 1), 0);
 	lseek(fd, 0, SEEK_SET);
 	assert_true(action_read_stdin(&data, &len, &e) < 0);
-	assert_string_equal(e.text, "the options on stdin are larger than 10485760 bytes");
+	assert_string_equal(e.text,
+			    "the options on stdin are larger than 10485760 bytes");
 	dup2(old, 0);
 	close(old);
 	close(fd);

@@ -27,8 +27,8 @@ static struct container *make_container(void)
 	assert_int_equal(loop_init(&shim.loop), 0);
 	reaper_init(&shim.reaper, &shim.loop);
 	/* Nobody is there, so that events are kept. */
-	assert_int_equal(event_queue_init(&shim.events, &shim.loop, "ns", "/nobody/there"),
-			 0);
+	assert_int_equal(
+		event_queue_init(&shim.events, &shim.loop, "ns", "/nobody/there"), 0);
 	c = container_new(&shim, "c1", "/bundle");
 	assert_non_null(c);
 	put_v1_processes();
