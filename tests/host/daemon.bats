@@ -5,8 +5,9 @@
 load helper
 
 # A container that writes 4000 numbered lines, slowly, once /go is there; exit code 9.
+# writer ID [OPTION]...
 writer() {
-	detached "$1" sh -c 'while [ ! -e /go ]; do sleep 0.05; done
+	ctr_run -d "${@:2}" "$IMAGE" "$1" sh -c 'while [ ! -e /go ]; do sleep 0.05; done
 		i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i + 1))
 		[ $((i % 10)) != 0 ] || usleep 4000; done; exit 9'
 }
@@ -18,6 +19,11 @@ lines_at_least() {
 reader() {
 	cat "$FIFOS"/*/"$1-stdout" >"$T/out" 3>&- &
 	background+=($!)
+}
+
+# What is left of the lines behind so many bytes has come.
+whole_after() {
+	[ "$(wc -c <"$T/out")" -ge "$(($(seq -f 'line %.0f' 0 3999 | wc -c) - $1))" ]
 }
 
 check_lines() {
@@ -36,6 +42,24 @@ check_lines() {
 	is_status c1 RUNNING || is_status c1 STOPPED
 	check_lines
 	deleted_with c1 9
+}
+
+@test "the same without a relay: no byte is lost or doubled by two readers and a restart" {
+	writer c1 --annotation io.brass.stdio=direct
+	[[ $(readlink "/proc/$(task_pid c1)/fd/1") == */c1-stdout ]]
+	# Takes no byte more than it prints, and then is gone.
+	timeout 60 dd bs=1 count=3000 if="$(echo "$FIFOS"/*/c1-stdout)" of="$T/first" 3>&- &
+	client=$!
+	background+=("$client")
+	go c1
+	ended_with "$client" 0
+	stop_containerd KILL
+	restart_containerd
+	reader c1
+	soon is_status c1 STOPPED
+	deleted_with c1 9
+	soon whole_after 3000
+	seq -f 'line %.0f' 0 3999 | cmp - <(cat "$T/first" "$T/out")
 }
 
 @test "the reader goes away and comes back while a container writes" {
