@@ -281,7 +281,7 @@ $(B)/%.so: tests/fake/%.c $(B)/flags
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fPIC -shared -o $@ $<
 
 VALGRIND_TESTS = $(patsubst %,$(B)/tests/e2e/test-%,life exec)
-.PHONY: churn soak check check-valgrind check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
+.PHONY: unit-tests churn soak check check-valgrind check-mutate check-unit check-e2e check-faults check-diff check-host check-matrix check-vm check-docker check-fuzz check-san check-deps check-docs headers
 TESTS = $(UNIT) $(FUZZERS) $(E2E)
 tests: $(SHIM) $(BRASS) $(TESTS) $(GUARD) $(FAKES) $(TOOLS) $(if $(SAN)$(COVERAGE),,$(DIFF) $(MUTATE))
 
@@ -295,6 +295,7 @@ check:            ## everything, with sanitizers too; installs what it needs; ro
 	$(if $(SAN_B),@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests)
 	@tests/run tests/check-deps tests/check-pains tests/check-bounds $(GUARD) $(TESTS) $(if $(SAN_B),$(DIFF) $(MUTATE) $(TESTS:$(B)/%=$(SAN_B)/%)) \
 		BRASS_BUILD=$(B) tests/check-docs $(HOST) $(if $(SAN_B),BRASS_BUILD=$(SAN_B) $(HOST))
+unit-tests: $(UNIT)
 check-unit: $(UNIT) ## the unit tests (this and the next ones: SAN= COVERAGE= as you like)
 	@tests/run $(UNIT)
 check-fuzz: $(FUZZERS) ## replays tests/fuzz/corpus
@@ -451,7 +452,7 @@ distcheck: dist   ## makes it twice, unpacks it, builds it without protoc-c, git
 	cmp $(B)/$(DIST).tar.gz $(B)/dist-again/$(DIST).tar.gz
 	tests/distcheck $(B)/$(DIST).tar.gz
 
-.PHONY: deb rpm check-packages
+.PHONY: deb rpm check-packages check-cross
 deb: dist         ## Debian's packages of what is committed, in $(B)/deb; lintian
 	@contrib/setup deb
 	contrib/packages/deb $(B)/$(DIST).tar.gz $(B)/deb
@@ -465,5 +466,8 @@ check-packages: deb ## made twice, they are the same; dpkg installs, upgrades, r
 	contrib/packages/deb $(B)/$(DIST).tar.gz $(B)/deb-again
 	cd $(B)/deb && for f in *.deb *.dsc; do cmp $$f ../deb-again/$$f || exit; done
 	tests/packages/check $(B)/deb
+check-cross: dist ## builds for arm64, runs the unit tests under qemu; root
+	@contrib/setup fresh
+	tests/cross $(B)/$(DIST).tar.gz
 
 -include $(patsubst %.c,$(B)/obj/%.d,$(OWN_SRC) $(TEST_SRC)) $(GEN_C:.c=.d)
