@@ -291,6 +291,8 @@ static const yajl_callbacks callbacks = {
 
 /* ------------------------------------------------------------ feeding */
 
+#define MARK "begins as with a byte order mark (U+FEFF), which no runtime takes"
+
 /* Turns yajl's error into ours. */
 static int fail_syntax(struct json *j, size_t len)
 {
@@ -309,8 +311,9 @@ static int fail_syntax(struct json *j, size_t len)
 		at = j->scan;
 	if (j->in_token && is_false_space(j->first))
 		reason = "invalid character";
-	if (!at && len >= 3 && !memcmp(j->text, "\xef\xbb\xbf", 3))
-		reason = "begins with a byte order mark (U+FEFF), which no runtime takes";
+	/* Told by its first byte, since the others may come with the next piece. */
+	if (!at && len > 0 && j->text[0] == '\xef')
+		reason = MARK;
 	r = fail_here(j, at, EINVAL, reason);
 	yajl_free_error(j->yajl, (unsigned char *)text);
 	return r;

@@ -124,7 +124,7 @@ static void unreadable(void **st)
 	has(TOOL_WITH(GOOD, "validate", "/dev/stdin"), 0,
 	    "stdin (process): nothing to say");
 	has(TOOL_WITH("\xef\xbb\xbf" GOOD, "validate", "-"), 2,
-	    "stdin:1:1: error: begins with a byte order mark (U+FEFF), which no runtime takes\n");
+	    "stdin:1:1: error: begins as with a byte order mark (U+FEFF), which no runtime takes\n");
 	has(TOOL("validate", "a", "b"), 2, "one document at a time");
 	has(TOOL("validate", "--help"), 0, "Usage: brass validate");
 }
