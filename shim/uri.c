@@ -3,6 +3,7 @@
 #include "shim/uri.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "shim/limits.h"
@@ -16,14 +17,14 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes %XX (and + in a query); NULL: malformed, holds a NUL, or out of memory. */
-static char *decode(const char *s, size_t len, bool query)
+/* Decodes %XX (and + in a query). -EINVAL: malformed, or holds a NUL; -ENOMEM. */
+static int decode(const char *s, size_t len, bool query, char **text)
 {
 	_cleanup_free_ char *out = malloc(len + 1);
 	size_t n = 0;
 
 	if (!out)
-		return NULL;
+		return -ENOMEM;
 	for (size_t i = 0; i < len; i++) {
 		out[n] = query && s[i] == '+' ? ' ' : s[i];
 		if (s[i] == '%') {
@@ -31,14 +32,15 @@ static char *decode(const char *s, size_t len, bool query)
 			int low = i + 2 < len ? hex_digit(s[i + 2]) : -1;
 
 			if (high < 0 || low < 0 || (high | low) == 0)
-				return NULL;
+				return -EINVAL;
 			out[n] = (char)(high << 4 | low);
 			i += 2;
 		}
 		n++;
 	}
 	out[n] = 0;
-	return TAKE(out);
+	*text = TAKE(out);
+	return 0;
 }
 
 static bool has_key(const struct uri *u, const char *key)
@@ -54,10 +56,14 @@ static int add_pair(struct uri *u, const char *pair, size_t len, struct err *e)
 {
 	const char *equals = memchr(pair, '=', len);
 	size_t key_len = equals ? (size_t)(equals - pair) : len;
-	_cleanup_free_ char *key = decode(pair, key_len, true), *value = NULL;
+	_cleanup_free_ char *key = NULL, *value = NULL;
+	int r = decode(pair, key_len, true, &key);
 
-	value = equals ? decode(equals + 1, len - key_len - 1, true) : strdup("");
-	if (!key || !value || has_key(u, key))
+	if (r == 0)
+		r = decode(equals ? equals + 1 : "", equals ? len - key_len - 1 : 0, true, &value);
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0 || has_key(u, key))
 		return 0;
 	if (u->n_args + 2 >= LIMIT_URI_ARGS)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "more than %d arguments for a logger",
@@ -85,6 +91,7 @@ int uri_parse(struct uri *u, const char *name, struct err *e)
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				"0123456789+-."), len;
 	const char *rest;
+	int r;
 
 	*u = (struct uri){ .n_args = 0 };
 	if (n == 0 || name[n] != ':' || !isalpha((unsigned char)name[0])) {
@@ -101,8 +108,10 @@ int uri_parse(struct uri *u, const char *name, struct err *e)
 	if (strncmp(rest, "//", 2) == 0)
 		rest += 2 + strcspn(rest + 2, "/?#"); /* a host means nothing here */
 	len = strcspn(rest, "?#");
-	u->path = decode(rest, len, false);
-	if (!u->path)
+	r = decode(rest, len, false, &u->path);
+	if (r == -ENOMEM)
+		return err_nomem(e);
+	if (r < 0)
 		return err_set(e, TTRPC_UNKNOWN, "unable to parse stdout uri: %s", name);
 	return rest[len] == '?' ? parse_query(u, rest + len + 1, e) : 0;
 }
