@@ -171,13 +171,22 @@ static void clean_others(const struct action *a, const char *bundles,
 		closedir(d);
 }
 
-/* What "start" had written; it may have got no further. */
-static void remove_socket(const char *bundle)
+/*
+ * What "start" had written; it may have got no further. The stock shim of containerd 2
+ * writes nothing, but has the name that ours would have.
+ */
+static void remove_socket(const struct action *a, const char *bundle)
 {
-	char *address, *path;
+	const struct flags *f = a->flags;
+	char *address, *path, name[SOCKET_PATH_MAX + 1];
+	struct err ignored;
 
-	if (bundle_read_address(bundle, &address) < 0)
+	if (bundle_read_address(bundle, &address) < 0) {
+		if (str_is_set(f->address) &&
+		    socket_path(SOCKET_DIR, f->address, f->ns, f->id, name, &ignored) == 0)
+			socket_remove_stale(name);
 		return;
+	}
 	path = address + (strncmp(address, "unix://", 7) == 0 ? 7 : 0);
 	if (*path == '/')
 		socket_remove_stale(path);
@@ -190,7 +199,7 @@ static void clean_after_shim(const struct action *a, const char *bundles, const 
 	struct shim_record r;
 
 	if (bundle_read_shim(bundle, &r) < 0) {
-		remove_socket(bundle);
+		remove_socket(a, bundle);
 		return;
 	}
 	if (!is_gone(&r))

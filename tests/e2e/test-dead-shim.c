@@ -206,6 +206,20 @@ static void socket_of_a_shim_without_container(void **st)
 	assert_false(exists(e2e.path));
 }
 
+/* The stock shim of containerd 2 writes no "address": the name follows from the arguments. */
+static void socket_that_no_file_names(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+
+	(void)st;
+	assert_int_equal(unlink(text("%s/address", b->dir)), 0);
+	delete_of(HERE, b);
+	assert_true(exists(e2e.path));
+	kill_shim();
+	delete_of(HERE, b);
+	assert_false(exists(e2e.path));
+}
+
 /*
  * The server cannot start, for want of descriptors: its socket goes with it. (A
  * leak checker would want descriptors of its own, and hangs.)
@@ -341,6 +355,7 @@ static void delete_fails_once(void **st)
 
 E2E_GROUP(E2E(others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records),
-	  E2E(socket_of_a_shim_without_container), E2E(server_that_cannot_start),
-	  E2E(deletes_at_once), E2E(exec_deletes_at_once), E2E(client_gave_up),
+	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
+	  E2E(server_that_cannot_start), E2E(deletes_at_once),
+	  E2E(exec_deletes_at_once), E2E(client_gave_up),
 	  E2E(delete_fails_once))
