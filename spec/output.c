@@ -78,18 +78,21 @@ static const struct json_rule log_rules[] = {
 };
 
 /*
- * Reads on. A line may hold any number of entries, and an entry ends with its
- * line: what is open at the end of a line is not JSON, like what fails.
+ * Reads on. A line may hold any number of entries, and an entry may go over several
+ * lines (crun's do, of late). What is open when a line begins with '{' was cut short;
+ * of what fails, the rest of the line is passed over.
  */
-static void read_lines(struct json *j, const char *s, size_t len)
+static void read_lines(struct json *j, const char *s, size_t len, bool *begins)
 {
 	while (len > 0) {
 		const char *newline = memchr(s, '\n', len);
 		size_t n = newline ? (size_t)(newline - s) + 1 : len;
 
-		json_feed(j, s, n);
-		if (newline && !json_is_idle(j))
+		if (*begins && *s == '{' && !json_is_idle(j))
 			json_reset(j);
+		if (json_feed(j, s, n) < 0 && newline)
+			json_reset(j);
+		*begins = newline;
 		s += n;
 		len -= n;
 	}
@@ -101,6 +104,7 @@ static void read_log(struct json *j, int fd, char *chunk, size_t size)
 	off_t at = 0, end;
 	ssize_t n;
 	bool partial; /* at is in the midst of a line */
+	bool begins = true;
 
 	if (fstat(fd, &st) < 0)
 		return;
@@ -123,7 +127,7 @@ static void read_log(struct json *j, int fd, char *chunk, size_t size)
 			s = newline + 1;
 			partial = false;
 		}
-		read_lines(j, s, (size_t)(chunk + n - s));
+		read_lines(j, s, (size_t)(chunk + n - s), &begins);
 	}
 }
 

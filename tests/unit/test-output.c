@@ -97,6 +97,23 @@ static void test_log_no_json(void **state)
 		      32, "a");
 }
 
+/* As crun 1.28 writes it. */
+#define LINES(msg)                                                          \
+	"{\n  \"msg\": \"" msg "\",\n  \"level\": \"error\",\n  \"time\": " \
+	"\"2026-11-27T16:47:26.967356Z\"\n}\n"
+
+static void test_log_of_many_lines(void **state)
+{
+	(void)state;
+	expect_log(LINES("executable file `x` not found in $PATH"),
+		   "executable file `x` not found in $PATH");
+	expect_log(LINES("a") LINES("b"), "b");
+	expect_log(LINES("a") "{\n  \"msg\": \"cut\",\n", "a");
+	expect_log("{\n  \"msg\": \"cut\",\n" LINES("a"), "a");
+	expect_log("{\n  \"msg\": \"cut\",\n" ERROR("a"), "a");
+	expect_log("{\n  \"msg\": no\n}\n" LINES("a"), "a");
+}
+
 /* The text is on its way into a protobuf string. */
 static void test_log_text(void **state)
 {
@@ -380,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_log_real),
 		cmocka_unit_test(test_log_last),
 		cmocka_unit_test(test_log_no_json),
+		cmocka_unit_test(test_log_of_many_lines),
 		cmocka_unit_test(test_log_text),
 		cmocka_unit_test(test_log_cut),
 		cmocka_unit_test(test_log_offset),
