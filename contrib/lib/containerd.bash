@@ -39,7 +39,7 @@
 IMAGE=brass.test/busybox:latest
 PAUSE_IMAGE=brass.test/pause:latest
 : "${BRASS_BUILD:=$(cd -P "${BASH_SOURCE[0]%/*}/../.." && pwd)/build}"
-CONTAINERD_PID='' CONTAINERD_DIR='' SOCKETS_BEFORE=''
+CONTAINERD_PID='' CONTAINERD_DIR=''
 SHIM_SOCKETS=/run/containerd/s
 
 make_image() {
@@ -124,7 +124,6 @@ start_containerd() {
 		CONTAINERD_SNAPSHOTTER=native
 		overlay_works "$dir" && CONTAINERD_SNAPSHOTTER=overlayfs
 		export CONTAINERD_NAMESPACE CONTAINERD_ADDRESS CONTAINERD_SNAPSHOTTER
-		SOCKETS_BEFORE=$(ls "$SHIM_SOCKETS" 2>/dev/null || :)
 		write_config "$dir" >"$dir/config.toml"
 	fi
 	# A session of its own: Ctrl-C is for the caller, who then cleans up. Bats waits
@@ -217,21 +216,13 @@ owned_cgroups() {
 	find /sys/fs/cgroup -depth -type d -path "*/$CONTAINERD_NAMESPACE/*" 2>/dev/null || :
 }
 
-# Sockets that came since start_containerd and that nobody, or one of ours, listens on.
+# Sockets that this containerd was told of; others of the folder are another's.
 owned_sockets() {
-	local path inode pids
-	for path in "$SHIM_SOCKETS"/*; do
-		[ -S "$path" ] || continue
-		grep -qxF -- "${path##*/}" <<<"$SOCKETS_BEFORE" && continue
-		inode=$(awk -v p="$path" '$8 == p { print $7; exit }' /proc/net/unix)
-		if [ -n "$inode" ]; then
-			pids=$(owned_pids | sed 's|.*|/proc/&/fd|')
-			# shellcheck disable=SC2086
-			[ -n "$pids" ] && find $pids -lname "socket:\[$inode\]" 2>/dev/null |
-				grep -q . || continue
-		fi
-		echo "$path"
-	done
+	local path
+	grep -ohsE "$SHIM_SOCKETS/[0-9a-f]{64}" "$CONTAINERD_DIR/containerd.log" | sort -u |
+		while read -r path; do
+			[ ! -S "$path" ] || echo "$path"
+		done
 }
 
 leftovers() {
@@ -244,8 +235,9 @@ leftovers() {
 		owned_mounts | sed 's/^/mount /'
 		owned_cgroups | sed 's/^/cgroup /'
 		owned_sockets | sed 's/^/socket /'
+		# crun has an empty folder of its own there, whose name is no container's.
 		find "/run/containerd/runc/$CONTAINERD_NAMESPACE" -mindepth 1 -maxdepth 1 \
-			2>/dev/null | sed 's/^/runc state /'
+			! -name '.*' 2>/dev/null | sed 's/^/runc state /'
 		find "$CONTAINERD_DIR"/state/io.containerd.runtime.v2.task -mindepth 2 \
 			-maxdepth 2 2>/dev/null | sed 's/^/bundle /'
 	} 2>/dev/null | grep .

@@ -25,7 +25,7 @@ load_library() {
 }
 
 keep() {
-	declare -p CONTAINERD_PID CONTAINERD_DIR SOCKETS_BEFORE | sed 's/^declare --/declare -g/' \
+	declare -p CONTAINERD_PID CONTAINERD_DIR | sed 's/^declare --/declare -g/' \
 		>"$BATS_FILE_TMPDIR/containerd"
 }
 

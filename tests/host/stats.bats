@@ -80,7 +80,9 @@ no_ooms() {
 			while [ $i -lt 100000 ]; do i=$((i + 1)); done
 			dd if=/dev/zero of=/x bs=1M count=5; echo >/ready; exec sleep 1000'
 	soon test -e "/proc/$(task_pid c1)/root/ready"
-	RUNTIME=$STOCK ctr_run -d --cgroup "$both" "$IMAGE" c2 sleep 1000
+	RUNTIME=$STOCK run ctr_run -d --cgroup "$both" "$IMAGE" c2 sleep 1000
+	[[ $output != *'cgroup is not empty'* ]] || skip 'this runc takes no cgroup that is in use'
+	[ "$status" = 0 ]
 	soon has_pids c1 2
 	freeze "$both" 1
 	soon is_frozen "$both"
