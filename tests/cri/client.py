@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A client of the Container Runtime Interface: what kubelet says to containerd, in short
 # words. cri_pb2 is made of cri.proto by protoc.
+import collections
 import json
 import os
 import time
@@ -34,7 +35,9 @@ RUNTIME = {
     "ExecSync": (m.ExecSync, m.ExecSyncReply),
     "Exec": (m.Exec, m.Url),
     "Attach": (m.Attach, m.Url),
+    "PortForward": (m.PortForward, m.Url),
     "ContainerStats": (m.Id, m.StatsReply),
+    "ListContainerStats": (m.Empty, m.StatsList),
 }
 
 
@@ -115,6 +118,11 @@ class Pod:
         reply = self.cri.PodSandboxStatus(id=self.id, verbose=True)
         return json.loads(reply.info["info"])["pid"]
 
+    def forward(self, port):
+        """A connection to a port of the pod, as channel 0; on 1 come errors. Both begin with
+        the port's number."""
+        return Stream(self.cri.PortForward(pod_id=self.id, port=[port]).url)
+
     def stop(self):
         self.cri.StopPodSandbox(id=self.id)
 
@@ -179,12 +187,12 @@ class Container:
 
 class Stream:
     """A terminal's end of Exec and Attach: channels of a web socket, 0 stdin, 1 stdout,
-    2 stderr, 3 how it ended, 4 resize."""
+    2 stderr, 3 how it ended, 4 resize; PortForward has others."""
 
     def __init__(self, url):
         self.socket = websocket.create_connection(
             url.replace("http://", "ws://"), subprotocols=["v4.channel.k8s.io"], timeout=30)
-        self.out = {1: b"", 2: b"", 3: b""}
+        self.out = collections.defaultdict(bytes)
 
     def send(self, text):
         self.socket.send_binary(b"\0" + text.encode())

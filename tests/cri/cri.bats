@@ -126,7 +126,7 @@ teardown() {
 	cri shared_pids
 }
 
-@test "a network of the pod's own" {
+@test "a network of the pod's own, and a port of it forwarded" {
 	cri own_network
 }
 

@@ -166,7 +166,10 @@ def stats(cri):
     assert first.memory.usage.value > 1000000, first
     box.exec("sh", "-c", "i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done")
     assert cri.ContainerStats(id=box.id).stats.cpu.used.value > first.cpu.used.value
-    end_of(pod, box)
+    other = pod.container("b", "sleep", "1000")
+    of_all = {s.container.id: s.memory.usage.value for s in cri.ListContainerStats().items}
+    assert set(of_all) == {box.id, other.id} and all(of_all.values()), of_all
+    end_of(pod, box, other)
 
 
 def limits(cri):
@@ -293,6 +296,13 @@ def own_network(cri):
     assert b.exec("wget", "-qO-", "http://127.0.0.1:8080/")[1] == "hello\n"
     assert address in b.exec("ip", "addr", "show", "eth0")[1]
     assert os.readlink(f"/proc/{a.pid()}/ns/net") == os.readlink(f"/proc/{b.pid()}/ns/net")
+    stream = pod.forward(8080)
+    stream.send("GET / HTTP/1.0\r\n\r\n")
+    stream.until("hello\n", channel=0)
+    stream.close()
+    stream = pod.forward(8081)
+    stream.until("refused", channel=1)
+    stream.close()
     end_of(pod, a, b)
 
 
