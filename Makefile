@@ -311,19 +311,15 @@ check-diff: $(SHIM) $(DIFF) ## the stock shim and ours, side by side; runc, busy
 check-host: $(SHIM) $(BRASS) $(FAKES) $(TOOLS) ## real containerd and runc; root
 	@tests/run BRASS_BUILD=$(B) $(HOST)
 MATRIX = all
-check-matrix:     ## all of it on three containerds, runc and crun, CRI; MATRIX=quick; root
+check-matrix:     ## all of it on three containerds, runc and crun, CRI, Docker, cgroup v2; MATRIX=quick; root
 	@contrib/setup build check hosts
 	@$(SUBMAKE) B=$(B) tests
 	@BRASS_BUILD=$(B) tests/matrix $(MATRIX)
 check-vm:         ## machines with cgroup v2 alone, with systemd and without; root
-	@contrib/setup build check
-	@$(SUBMAKE) B=$(B) tests
-	@BRASS_BUILD=$(B) tests/vm/check
+	@$(MAKE) --no-print-directory check-matrix MATRIX='vm/plain vm/systemd'
 check-docker:     ## Docker 26 and 28 over brass; root
-	@contrib/setup build check hosts
-	@$(SUBMAKE) B=$(B) tests
-	@tests/run BRASS_BUILD=$(B) HOST_SUITE=trixie tests/docker/docker.bats \
-		HOST_SUITE=forky HOST_RUNTIME=io.containerd.runc.v2 tests/docker/docker.bats
+	@$(MAKE) --no-print-directory check-matrix \
+		MATRIX='docker/trixie/brass docker/forky/drop-in'
 check-san:        ## unit, fuzz replay and e2e under ASan and UBSan
 	@$(SUBMAKE) SAN=$(SANITIZERS) B=$(SAN_B) tests
 	@tests/run $(TESTS:$(B)/%=$(SAN_B)/%)

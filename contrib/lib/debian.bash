@@ -34,6 +34,11 @@ debian_mirror() {
 	echo "${mirror:-http://deb.debian.org/debian}"
 }
 
+# Reads what apt said.
+mirror_is_away() {
+	grep -qE 'Could not (connect|resolve)|Unable to connect|Temporary failure'
+}
+
 debian_is_current() {
 	[ "$(cat "$DEBIAN_CACHE/$1/etc/brass-packages" 2>/dev/null)" = "$DEBIAN_PACKAGES" ]
 }
@@ -56,8 +61,7 @@ debian_build() {
 	r=$?
 	if [ $r != 0 ]; then
 		tail -n 5 "$log" >&2
-		grep -qE 'Could not (connect|resolve)|Unable to connect|Temporary failure' "$log" &&
-			r=2
+		mirror_is_away <"$log" && r=2
 		rm -rf --one-file-system "$new"
 	fi
 	rm -f "$log" "$log.apt"
