@@ -10,6 +10,8 @@
 #include "shim/util.h"
 #include "version.h"
 
+#define DAY_MS 86400000
+
 /* In the order of the help, which has to fit a screen (24 lines of 80 columns). */
 static const struct subcommand {
 	const char *name, *help;
@@ -76,6 +78,18 @@ int tool_end(int code)
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return tool_fail("write to stdout: %s", strerror(errno));
 	return code;
+}
+
+int tool_printed(void)
+{
+	return tool_end(TOOL_OK) == TOOL_OK ? -1 : TOOL_FAILED;
+}
+
+int tool_timeout(const char *text, uint64_t min, uint64_t *ms)
+{
+	if (parse_uint(text, DAY_MS, ms) < 0 || *ms < min)
+		return tool_fail("--timeout %s: not from %u to %d ms", text, (unsigned)min, DAY_MS);
+	return 0;
 }
 
 int main(int argc, char **argv)

@@ -17,7 +17,6 @@
 #define TASK_V3 "containerd.task.v3.Task"
 #define JSON_MAX (8u << 20)
 #define DEFAULT_MS 30000
-#define DAY_MS 86400000
 
 struct call {
 	const char *ns, *target, *service;
@@ -66,7 +65,7 @@ static const char *type_name(const ProtobufCFieldDescriptor *f)
 	return f->type < ARRAY_SIZE(names) && names[f->type] ? names[f->type] : "?";
 }
 
-static int print_list(void)
+static void print_list(void)
 {
 	const ProtobufCServiceDescriptor *s = &task__task__descriptor;
 
@@ -85,7 +84,6 @@ static int print_list(void)
 			       any ? ": " : "", any ? any : "");
 		}
 	}
-	return tool_end(TOOL_OK);
 }
 
 /* "METHOD", or "SERVICE/METHOD". */
@@ -149,18 +147,18 @@ static int parse(struct call *c, int argc, char **argv)
 			c->ns = optarg;
 			break;
 		case 't':
-			if (parse_uint(optarg, DAY_MS, &c->timeout_ms) < 0)
-				return tool_fail("--timeout %s: not from 0 to %d ms",
-						 optarg, DAY_MS);
+			if (tool_timeout(optarg, 0, &c->timeout_ms) != 0)
+				return TOOL_FAILED;
 			break;
 		case 'c':
 			c->compact = true;
 			break;
 		case 'l':
-			return print_list() == TOOL_OK ? -1 : TOOL_FAILED;
+			print_list();
+			return tool_printed();
 		case 'h':
 			print_help();
-			return tool_end(TOOL_OK) == TOOL_OK ? -1 : TOOL_FAILED;
+			return tool_printed();
 		default:
 			return tool_misused();
 		}

@@ -231,7 +231,7 @@ static int parse(struct doctor *d, bool *json, int argc, char **argv)
 			break;
 		case 'h':
 			print_help();
-			return tool_end(TOOL_OK) == TOOL_OK ? -1 : TOOL_FAILED;
+			return tool_printed();
 		default:
 			return tool_misused();
 		}

@@ -14,8 +14,6 @@
 #include "shim/tool/usage.h"
 #include "shim/util.h"
 
-#define DAY_MS 86400000
-
 struct inspect {
 	const char *ns, *target;
 	uint64_t timeout_ms;
@@ -84,17 +82,15 @@ static int parse(struct inspect *in, int argc, char **argv)
 			in->one = true;
 			break;
 		case 't':
-			if (parse_uint(optarg, DAY_MS, &in->timeout_ms) < 0 ||
-			    !in->timeout_ms)
-				return tool_fail("--timeout %s: not from 1 to %d ms",
-						 optarg, DAY_MS);
+			if (tool_timeout(optarg, 1, &in->timeout_ms) != 0)
+				return TOOL_FAILED;
 			break;
 		case 'c':
 			in->compact = true;
 			break;
 		case 'h':
 			print_help();
-			return tool_end(TOOL_OK) == TOOL_OK ? -1 : TOOL_FAILED;
+			return tool_printed();
 		default:
 			return tool_misused();
 		}

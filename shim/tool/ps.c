@@ -16,8 +16,6 @@
 #include "shim/util.h"
 #include "task.pb-c.h"
 
-#define HOUR_MS 3600000
-
 /* ---------------------------------------------------------------- asking */
 
 static bool make_rows(struct report *r, size_t n)
@@ -269,10 +267,8 @@ static int parse(struct ps *ps, int argc, char **argv)
 			ps->sockets = optarg;
 			break;
 		case 't':
-			if (parse_uint(optarg, HOUR_MS, &ps->timeout_ms) < 0 ||
-			    !ps->timeout_ms)
-				return tool_fail("--timeout %s: not from 1 to %d ms",
-						 optarg, HOUR_MS);
+			if (tool_timeout(optarg, 1, &ps->timeout_ms) != 0)
+				return TOOL_FAILED;
 			break;
 		case 'j':
 			ps->json = true;
@@ -282,7 +278,7 @@ static int parse(struct ps *ps, int argc, char **argv)
 			break;
 		case 'h':
 			print_help();
-			return tool_end(TOOL_OK) == TOOL_OK ? -1 : TOOL_FAILED;
+			return tool_printed();
 		default:
 			return tool_misused();
 		}

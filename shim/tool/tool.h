@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* Exit codes, the same for all subcommands. */
@@ -35,3 +36,12 @@ int tool_misused(void);
 
 /* The end of a subcommand that has printed: TOOL_FAILED if stdout did not take it all. */
 int tool_end(int code);
+
+/*
+ * For a parser of arguments that has printed what was asked for, --help or a list: -1,
+ * there is nothing left to do; or TOOL_FAILED, as tool_end().
+ */
+int tool_printed(void);
+
+/* The argument of --timeout, from @min ms to a day. 0; or TOOL_FAILED, and that is told. */
+int tool_timeout(const char *text, uint64_t min, uint64_t *ms);
