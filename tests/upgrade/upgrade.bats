@@ -218,10 +218,6 @@ under_brass() {
 	under_brass host trixie forky host
 }
 
-@test "containerd 2.1, 1.7 and 2.1 again under running shims" {
-	under_brass forky trixie forky
-}
-
 in_pod() {
 	ctr_run -d --annotation io.kubernetes.cri.sandbox-id=pod "$IMAGE" "$@"
 }
@@ -248,7 +244,8 @@ a_pod_of_both() {
 
 @test "a container of brass joins a pod of the stock shim, and the other way round" {
 	local version
-	for version in host trixie forky; do
+	# The shim of containerd 2 would have to be asked in its own version of the service.
+	for version in host trixie; do
 		a_pod_of_both "$version" "$version" brass
 		a_pod_of_both "$version" brass "$version"
 	done

@@ -4,13 +4,6 @@
 # pause, kill of all; where systemd is PID 1, through its driver. Run by tests/matrix.
 
 load ../host/helper
-eval "host_$(declare -f setup_file)"
-
-setup_file() {
-	BRASS=$(realpath -e "$BRASS_BUILD/brass")
-	export BRASS
-	host_setup_file
-}
 
 has_systemd() {
 	[ -d /run/systemd/system ]
@@ -50,11 +43,6 @@ end() {
 	ctr containers delete "$1"
 }
 
-# ctr has no command for it.
-update() {
-	"$BRASS" call -n "$CONTAINERD_NAMESPACE" "$1" Update "{\"resources\": $2}"
-}
-
 @test "this machine has cgroup v2 alone" {
 	[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
 	[ ! -e /sys/fs/cgroup/memory ]
@@ -79,36 +67,6 @@ update() {
 	[ "$(jq .pids.current "$T/metrics")" -ge 1 ]
 	end c1
 	! has_systemd || soon eval '! systemctl is-active --quiet brass-c1.scope'
-}
-
-@test "a container has every controller of the machine, with limits or without" {
-	local folder
-	box c1 'exec sleep 1000'
-	folder=$(folder_of c1)
-	# The others of the machine need not be for everybody; none of the list is lost on the way.
-	diff /sys/fs/cgroup/cgroup.controllers "$folder/cgroup.controllers"
-	diff /sys/fs/cgroup/cgroup.controllers "${folder%/*}/cgroup.subtree_control"
-	[ -z "$(<"$folder/cgroup.subtree_control")" ]
-	task metrics --format json c1 >"$T/metrics"
-	[ "$(jq '.memory.usage > 0 and .pids.current >= 1' "$T/metrics")" = true ]
-	end c1
-}
-
-@test "update, while it runs and while it is paused" {
-	local folder
-	box c1 --memory-limit 67108864 'exec sleep 1000'
-	folder=$(folder_of c1)
-	update c1 '{"memory": {"limit": 100663296}, "cpu": {"quota": 30000, "period": 60000}}'
-	has_line "$folder/memory.max" 100663296
-	has_line "$folder/cpu.max" '30000 60000'
-	task pause c1
-	update c1 '{"pids": {"limit": 77}}'
-	has_line "$folder/pids.max" 77
-	is_status c1 PAUSED
-	task resume c1
-	[ "$(task metrics --format json c1 | jq '[.memory.usage_limit, .pids.limit]' -c)" = \
-		'[100663296,77]' ]
-	end c1
 }
 
 @test "out of memory: the event, then the exit; three times" {
