@@ -419,8 +419,11 @@ static int on_event(struct json *j, const struct json_event *e)
 static int on_mismatch(struct json *j, const struct json_event *e, const char *text)
 {
 	struct checker *c = json_data(j);
+	struct check_frame *f = c->depth ? &c->frames[c->depth - 1] : NULL;
 
 	c->node = &c->nodes[e->rule->arg];
+	if (f && c->nodes[f->node].rule->type == T_ARRAY)
+		f->seen = 1;
 	undecodable(c, e, text);
 	return 0;
 }

@@ -272,6 +272,8 @@ static void test_exec(void **state)
 		{ "{\"args\":[],\"cwd\":\"\"}",
 		  "error args: is empty: there is no program\n"
 		  "error cwd: is empty\n" },
+		{ "{\"args\":[5],\"cwd\":\"/\"}",
+		  "error! args[0]: a string is needed, found a number\n" },
 		{ "{\"args\":[null],\"cwd\":\"a\"}",
 		  "warning args[0]: null: runtimes take it for an empty one\n"
 		  "error cwd: \"a\" is no absolute path\n" },
