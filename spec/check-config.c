@@ -18,6 +18,7 @@ enum {
 	DOMAINNAME,
 	ROOT_PATH,
 	HOOK_PATH,
+	HOOK_ARG,
 	HOOK_ENV,
 	TIMEOUT,
 };
@@ -58,7 +59,7 @@ static const struct check_rule rules[] = {
 
 static const struct check_rule hook_rules[] = {
 	{ "", T_OBJECT, 0, 0 },		  { "path", T_STRING, REQUIRED, HOOK_PATH },
-	{ "args", T_ARRAY, 0, 0 },	  { "args[]", T_STRING, 0, 0 },
+	{ "args", T_ARRAY, 0, 0 },	  { "args[]", T_STRING, 0, HOOK_ARG },
 	{ "env", T_ARRAY, 0, 0 },	  { "env[]", T_STRING, 0, HOOK_ENV },
 	{ "timeout", T_INT, 0, TIMEOUT },
 };
@@ -115,6 +116,8 @@ static void on_hook_env(struct checker *c, const struct json_event *e)
 
 	if (!equals || equals == e->text)
 		check_warn(c, e, "\"%.*s\" is not NAME=value", check_shown(e), e->text);
+	else if (memchr(e->text, '\0', e->len))
+		check_warn(c, e, "has a NUL character, which no variable can have");
 }
 
 /* Hooks that "create" runs, and that the container is not without. */
@@ -143,6 +146,8 @@ static void hook_value(struct checker *c, unsigned fn, const struct json_event *
 		on_hook_path(c, e);
 	else if (fn == HOOK_ENV)
 		on_hook_env(c, e);
+	else if (fn == HOOK_ARG && memchr(e->text, '\0', e->len))
+		check_warn(c, e, "has a NUL character, which no argument can have");
 	else if (fn == TIMEOUT && c->number.i <= 0)
 		check_warn(c, e,
 			   "has to be more than 0 seconds: such a hook fails at once");

@@ -254,12 +254,22 @@ static void on_cgroups_path(struct checker *c, const struct json_event *e)
 			check_shown(e), e->text);
 }
 
+/* runc takes a relative one from the root of the container. */
+static void on_hidden_path(struct checker *c, const struct json_event *e)
+{
+	if (!check_nul(c, e) && (!e->len || e->text[0] != '/'))
+		check_warn(c, e, "\"%.*s\" is no absolute path", check_shown(e), e->text);
+}
+
 static void on_clos(struct checker *c, const struct json_event *e)
 {
 	if (check_is(e, ".") || check_is(e, "..") ||
 	    (e->len > 1 && memchr(e->text, '/', e->len)))
 		check_fail(c, e, "\"%.*s\" is no name of a folder", check_shown(e),
 			   e->text);
+	else if (check_is(e, "/"))
+		check_warn(c, e,
+			   "\"/\" is known to newer runtimes only: runc 1.1 refuses it");
 }
 
 static void on_policy_mode(struct checker *c, const struct json_event *e)
@@ -329,11 +339,11 @@ static void on_text(struct checker *c, unsigned fn, const struct json_event *e)
 		break;
 	case MASKED:
 		check_mark(&c->facts.masked, e);
-		check_nul(c, e);
+		on_hidden_path(c, e);
 		break;
 	case READONLY:
 		check_mark(&c->facts.readonly, e);
-		check_nul(c, e);
+		on_hidden_path(c, e);
 		break;
 	case LABEL:
 		if (memchr(e->text, '\0', e->len))

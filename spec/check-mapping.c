@@ -100,6 +100,16 @@ static size_t text_size(const struct check_mapping *maps, size_t n)
 	return size;
 }
 
+/* 2^32-1 stands for no id: a range ends before it. */
+static bool any_invalid(const struct check_mapping *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (maps[i].container + maps[i].size > UINT32_MAX ||
+		    maps[i].host + maps[i].size > UINT32_MAX)
+			return true;
+	return false;
+}
+
 static void check_map(struct checker *c, int which)
 {
 	static const char *const paths[] = { "linux.uidMappings", "linux.gidMappings" };
@@ -117,6 +127,10 @@ static void check_map(struct checker *c, int which)
 	if (any_overlap(f->maps[which], n))
 		check_warn_at(c, at, path,
 			      "two of them overlap: the kernel refuses that");
+	if (any_invalid(f->maps[which], n))
+		check_warn_at(
+			c, at, path,
+			"one of them reaches 2^32-1, which is no id: the kernel refuses that");
 	if (n == CHECK_MAX_MAPPINGS)
 		check_warn_at(c, at, path,
 			      "there are more than %d: the kernel refuses that",

@@ -84,6 +84,13 @@ static void test_mappings(void **state)
 		  "warning linux.uidMappings: two of them overlap: the kernel refuses that\n" },
 		{ MAPPED(TEN, TEN "," RANGE("20", "1009", "5"), PROCESS),
 		  "warning linux.gidMappings: two of them overlap: the kernel refuses that\n" },
+		{ MAPPED(RANGE("0", "0", "4294967295"), TEN, PROCESS), "" },
+		{ MAPPED(RANGE("0", "4294967290", "6"),
+			 TEN "," RANGE("4294967295", "9", "1"), PROCESS),
+		  "warning linux.uidMappings: one of them reaches 2^32-1, which is no id: the "
+		  "kernel refuses that\n"
+		  "warning linux.gidMappings: one of them reaches 2^32-1, which is no id: the "
+		  "kernel refuses that\n" },
 		{ MAPPED(TEN, TEN, TERMINALS("\"gid=5\"")), "" },
 		{ MAPPED(TEN, RANGE("0", "1000", "5"), TERMINALS("\"gid=5\"")),
 		  "warning mounts[0]: 5 is not mapped in the user namespace: runc refuses it\n" },
@@ -196,6 +203,9 @@ static void test_linux(void **state)
 		  "error linux.maskedPaths[0]: has a NUL character, which no path can have\n"
 		  "error linux.readonlyPaths[0]: has a NUL character, which no path can have\n"
 		  "warning linux.mountLabel: has a NUL character, which no mount option can have\n" },
+		{ LINUX("\"maskedPaths\":[\"\"],\"readonlyPaths\":[\"/a\",\"b\"]"),
+		  "warning linux.maskedPaths[0]: \"\" is no absolute path\n"
+		  "warning linux.readonlyPaths[1]: \"b\" is no absolute path\n" },
 		{ LINUX("\"cgroupsPath\":\"a.slice:b:c\""), "" },
 		{ LINUX("\"cgroupsPath\":\"/a\\u0000\""),
 		  "warning linux.cgroupsPath: has a NUL character, which no path can have\n" },
@@ -203,6 +213,9 @@ static void test_linux(void **state)
 		  "error linux.intelRdt.closID: \"..\" is no name of a folder\n"
 		  "warning linux.intelRdt.l3CacheSchema: does not begin with \"L3:\"\n"
 		  "warning linux.intelRdt.memBwSchema: does not begin with \"MB:\"\n" },
+		{ LINUX("\"intelRdt\":{\"closID\":\"/\"}"),
+		  "warning linux.intelRdt.closID: \"/\" is known to newer runtimes only: runc 1.1 "
+		  "refuses it\n" },
 		{ LINUX("\"intelRdt\":{\"closID\":\"a/b\",\"schemata\":5}"),
 		  "error linux.intelRdt.closID: \"a/b\" is no name of a folder\n"
 		  "warning linux.intelRdt.schemata: an array is needed, found a number: refused by "

@@ -146,6 +146,11 @@ static void test_mounts_and_hooks(void **state)
 		  "error hooks.createContainer[0].path: has a NUL character, which no path can have\n"
 		  "warning hooks.startContainer[0].path: has a NUL character, which no path can "
 		  "have\n" },
+		{ HOOK("\"path\":\"/a\",\"args\":[\"a\\u0000\"],\"env\":[\"A=\\u0000\"]"),
+		  "warning hooks.poststop[0].args[0]: has a NUL character, which no argument can "
+		  "have\n"
+		  "warning hooks.poststop[0].env[0]: has a NUL character, which no variable can "
+		  "have\n" },
 		{ HOOK("\"path\":\"/bin/true\",\"timeout\":5,\"env\":[\"A=b\"]"), "" },
 		{ HOOK(""),
 		  "warning hooks.poststop[0].path: is missing: the specification requires "
