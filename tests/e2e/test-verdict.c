@@ -193,7 +193,7 @@ static void hints(void **st)
 		"{\"destination\":\"/c\",\"type\":\"bind\"}],\n"
 		"\"hooks\":{\"createRuntime\":[{\"path\":\"a\"},{\"path\":\"b\"}]},\n"
 		"\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"uts\"}],\n"
-		"\"resources\":{\"memory\":{\"limit\":5000,\"kernel\":1}},\n"
+		"\"resources\":{\"memory\":{\"limit\":5000,\"kernel\":1},\"cpu\":{\"shares\":1}},\n"
 		"\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":"
 		"[\"SECCOMP_FILTER_FLAG_LOG\"],\n"
 		"\"syscalls\":[{\"names\":[\"mknod\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}}}";
@@ -227,6 +227,9 @@ static void hints(void **st)
 		  "1.2 on only)" },
 		/* What is deprecated is no reason, and no memory of the host's no limit. */
 		{ "unable to set memory limit to 5000 (current usage: 9)", "usage: 9)" },
+		{ "error setting cgroup config for procHooks process: the minimum allowed "
+		  "cpu-shares is 2",
+		  "(config.json:9:65: linux.resources.cpu.shares: 1 is not from 2 to 262144)" },
 		{ "fork/exec /proc/self/exe: cannot allocate memory", "allocate memory" },
 		{ "exec: \"/bin/sh\": stat /bin/sh: no such file or directory",
 		  "stat /bin/sh: no such file or directory" },
