@@ -382,10 +382,11 @@ coverage:         ## line coverage of the unit and e2e tests, per file
 
 .PHONY: format format-check tidy analyze lint compile_commands.json help
 FORMATTED = $(wildcard ttrpc/*.[ch] spec/*.[ch] shim/*.[ch] shim/tool/*.[ch] tests/*/*.[ch])
-format:           ## clang-format
+# A help, and no law: tables and macros read better as they were written.
+format:           ## clang-format; look at what it did to tables
 	clang-format -i $(FORMATTED)
 format-check:
-	clang-format --dry-run -Werror $(FORMATTED)
+	clang-format --dry-run $(FORMATTED)
 tidy: compile_commands.json $(GEN_H) ## clang-tidy
 	clang-tidy --quiet -p $(B) $(OWN_SRC)
 # One check is left out: it does not see that an arena keeps what it hands out. Leaks are
@@ -393,7 +394,7 @@ tidy: compile_commands.json $(GEN_H) ## clang-tidy
 analyze: $(GEN_H) ## gcc -fanalyzer
 	$(Q)printf '%s\n' $(OWN_SRC) | xargs -P $(shell nproc) -I@ $(COMPILE) -Werror -fanalyzer -Wno-analyzer-malloc-leak \
 		-MF /dev/null -S -o /dev/null @
-lint: analyze tidy format-check ## all that reads the code without running it
+lint: analyze tidy ## all that reads the code without running it
 compile_commands.json: ## for editors; in $(B)
 	@mkdir -p $(B) && for f in $(OWN_SRC) $(TEST_SRC); do printf \
 		'{"directory":"%s","file":"%s","command":"%s -c %s"},\n' \

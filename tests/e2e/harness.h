@@ -305,7 +305,6 @@ uint32_t start_at(struct where w, const char *id, const char *exec_id);
 #define state(id, exec) as_state(ok(ask_state(id, exec)))
 #define wait_exit(id, exec) as_wait(ok(ask_wait(id, exec)))
 #define delete_task(id, exec) as_delete(ok(ask_delete(id, exec)))
-#define delete delete_task /* the older name */
 #define kill_task(id, exec, sig) ok(ask_kill(id, exec, sig, false))
 #define exec_add(id, exec, command) ok(ask_exec(id, exec, command, NULL))
 

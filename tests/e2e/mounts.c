@@ -99,7 +99,7 @@ void put(const char *path, const char *content)
 
 void end(const struct bundle *b)
 {
-	delete(b->id, NULL);
+	delete_task(b->id, NULL);
 	assert_false(any_mounts(b));
 	shutdown_shim();
 }

@@ -71,7 +71,7 @@ static void idmapped_bind(void **st)
 	mounted_with(rootfs_of(b), "rw");
 	is_idmapped(rootfs_of(b));
 	assert_string_equal(owner(text("%s/one", source)), "1:1");
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	CREATE(b, { "bind", source, NULL, { "rbind", UIDS, GIDS, "ro", "nodev" } });
 	mounted_with(rootfs_of(b), "ro", "nodev");
 	is_idmapped(rootfs_of(b));

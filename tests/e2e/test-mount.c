@@ -316,7 +316,7 @@ static void loop_devices(void **st)
 	assert_string_equal(loop_says(device, "ro"), "0");
 	put(text("%s/new", rootfs_of(b)), "x");
 	assert_int_equal(count_fds_of(e2e.server, "/dev/loop"), 0);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_string_equal(loop_says(device, "loop/backing_file"), "");
 
 	/* Of a file that is read-only too; /run may be asked for direct I/O, if in vain. */
@@ -326,7 +326,7 @@ static void loop_devices(void **st)
 	mounted_with(rootfs_of(b), "ro", "ext4");
 	assert_string_equal(loop_says(device, "ro"), "1");
 	assert_true(exists(text("%s/new", rootfs_of(b))));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 
 	/* Nothing stays attached after a failure. */
 	fails_with(ASK(b, { "xfs", image, NULL, { "loop", "ro" } }), TTRPC_UNKNOWN,

@@ -38,7 +38,7 @@ static void checkpoint_is_refused(void **st)
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
-	delete ("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 
@@ -57,7 +57,7 @@ static void restore_is_refused(void **st)
 	expect_no_more_events();
 	/* The id is free. */
 	create(b);
-	delete ("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 

@@ -189,10 +189,10 @@ static void lives_at(struct where w, const struct bundle *b, Google__Protobuf__A
 	check_owner(w, start(b->id, "e1"), x);
 	kill_task(b->id, "e1", SIGKILL);
 	wait_exit(b->id, "e1");
-	delete(b->id, "e1");
+	delete_task(b->id, "e1");
 	kill_task(b->id, NULL, SIGKILL);
 	wait_exit(b->id, NULL);
-	delete(b->id, NULL);
+	delete_task(b->id, NULL);
 	check_calls(w, x);
 	shutdown_shim();
 }
@@ -383,7 +383,7 @@ static void wrong_toml(void **st)
 	assert_int_equal(calls_of("create"), 0);
 	/* The same container with options that are right. */
 	ok(create_with(b, runc_options(), ""));
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	shutdown_shim();
 }
 

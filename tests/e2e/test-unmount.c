@@ -42,7 +42,7 @@ static void all_kinds_of_mounts_go(void **st)
 	/* Neither of which is below. */
 	mkdir(text("%s2", rootfs), 0755);
 	assert_int_equal(mount("t", text("%s2", rootfs), "tmpfs", 0, NULL), 0);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_false(any_mounts(b));
 	assert_int_equal(mounts_at(text("%s2", rootfs)), 1);
 	umount(text("%s2", rootfs));
@@ -137,7 +137,7 @@ static void fuse_helper_mounts(void **st)
 		text("src %s -o ro -o lowerdir=/a:/b -o X-containerd.x -t some-fs\n",
 		     rootfs_of(b)));
 	assert_int_equal(mounts_at(rootfs_of(b)), 2);
-	delete("c1", NULL);
+	delete_task("c1", NULL);
 	assert_false(any_mounts(b));
 	fails(ASK(b, TMPFS, { "fuse.x", "src", "", { "ro" } }), TTRPC_UNKNOWN,
 	      text("failed to mount rootfs component: mount helper [mount.fuse src %s -o ro -t "
