@@ -19,11 +19,12 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	list_init(&c->init.link);
 	command_init(&c->killer, &s->reaper, NULL);
 	timer_init(&c->exec_drain, process_give_up_execs);
+	oom_init(c);
 	list_append(&s->containers, &c->link);
 	s->n_containers++;
 	c->id = strdup(id);
 	c->bundle = strdup(bundle);
-	if (!c->id || !c->bundle || oom_init(c) < 0 || process_init(&c->init, c, "") < 0) {
+	if (!c->id || !c->bundle || oom_reserve(c) < 0 || process_init(&c->init, c, "") < 0) {
 		container_free(c);
 		return NULL;
 	}

@@ -218,6 +218,18 @@
 #define LIMIT_TTY_ROUND (256u << 10)
 #define LIMIT_TTY_BUFFER (16u << 10)
 
+/*
+ * Small pieces of output gather for this long (gather.h), when so many have come in a
+ * window: more than there are of a conversation, whose every turn wakes two others. A
+ * moment that gathers less was for nothing, and one that gathers more (of the 64 KiB of
+ * a pipe) is about to hold up the writer.
+ */
+#define LIMIT_GATHER_MS 1
+#define LIMIT_GATHER_WINDOW_MS 2
+#define LIMIT_GATHER_PIECES 64
+#define LIMIT_GATHER_LEAST 1024
+#define LIMIT_GATHER_MOST (48u << 10)
+
 /* Output without line ends goes on after so many dropped bytes: CRI cuts lines there too. */
 #define LIMIT_LOG_SKIP (16u << 10)
 

@@ -21,7 +21,6 @@
 #include "shim/shim.h"
 #include "shim/util.h"
 
-
 static struct container *container_of_oom(struct oom *o)
 {
 	return container_of(o, struct container, oom);
@@ -259,14 +258,16 @@ static int arm_v1(struct container *c, int dir)
 
 /* ------------------------------------------------------------------- all */
 
-int oom_init(struct container *c)
+void oom_init(struct container *c)
 {
-	struct oom *o = &c->oom;
+	c->oom = (struct oom){ .watch = WATCH_INIT };
+	timer_init(&c->oom.quiet, on_quiet_over);
+}
 
-	*o = (struct oom){ .watch = WATCH_INIT };
-	timer_init(&o->quiet, on_quiet_over);
+int oom_reserve(struct container *c)
+{
 	prepare(c);
-	return o->event ? 0 : -ENOMEM;
+	return c->oom.event ? 0 : -ENOMEM;
 }
 
 void oom_fini(struct container *c)

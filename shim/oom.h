@@ -28,8 +28,9 @@ struct oom {
 	struct event *event; /* memory for the next one, from the first day */
 };
 
-/* -ENOMEM; oom_fini() is owed in any case. */
-int oom_init(struct container *c);
+void oom_init(struct container *c);
+/* What the first event will need, once c->id is there: -ENOMEM. */
+int oom_reserve(struct container *c);
 void oom_fini(struct container *c);
 
 /*

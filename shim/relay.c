@@ -254,9 +254,30 @@ static bool move(struct relay *r)
 	return true;
 }
 
+static void gather(struct relay *r, uint64_t n)
+{
+	if (r->src.mask == EPOLLIN && !r->pace &&
+	    (r->state == RELAY_SPLICE || r->state == RELAY_COPY) &&
+	    gather_begins(&r->gather, r->loop, (size_t)n))
+		watch_set(&r->src, 0);
+}
+
+static void on_gathered(struct timer *t)
+{
+	struct relay *r = container_of(t, struct relay, gather.timer);
+
+	watch_set(&r->src, EPOLLIN);
+	pump(r);
+}
+
 static void pump(struct relay *r)
 {
-	if (!move(r) || r->told || (r->lost == 0 && (!r->pace || r->pace->dropped == 0)))
+	uint64_t before = r->moved;
+
+	if (!move(r))
+		return;
+	gather(r, r->moved - before);
+	if (r->told || (r->lost == 0 && (!r->pace || r->pace->dropped == 0)))
 		return;
 	r->told = true;
 	if (r->losing)
@@ -277,6 +298,7 @@ int relay_start(struct relay *r, struct loop *l, int src, int dst, bool keep_rea
 		.keep_reading = keep_reading,
 		.done = done,
 	};
+	gather_init(&r->gather, on_gathered);
 	e = watch_add(l, &r->src, src, EPOLLIN, on_src);
 	if (e == 0) {
 		/* EPERM: a regular file, which is always ready. */
@@ -312,6 +334,7 @@ int relay_detach(struct relay *r)
 
 	if (r->state == RELAY_IDLE)
 		return -1;
+	timer_disarm(&r->gather.timer);
 	watch_del(&r->src);
 	watch_del(&r->dst);
 	closep(&src);

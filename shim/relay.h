@@ -4,7 +4,8 @@
  * source ends. Pipe to FIFO goes by splice(2) and never touches user memory;
  * what cannot be spliced goes through one buffer that the whole program
  * shares. The relay waits for whichever side holds it up and for nothing else, but
- * for the time that a log policy (pace.h) makes it wait.
+ * for the time that a log policy (pace.h) makes it wait, and for the moment in which
+ * small pieces gather (gather.h).
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/gather.h"
 #include "shim/pace.h"
 #include "ttrpc/loop.h"
 
@@ -33,6 +35,7 @@ struct relay {
 	struct pace *pace;     /* the log policy of this output, or NULL; borrowed */
 	uint64_t moved, lost;  /* bytes, for the log; lost: the sink has failed */
 	unsigned full;         /* how often it found a pipe full */
+	struct gather gather;
 	int sink_error;        /* errno of the sink that broke, 0: none did */
 	/*
 	 * The source has ended, or (without keep_reading) the sink broke. The

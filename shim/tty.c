@@ -11,6 +11,7 @@
 #include "shim/limits.h"
 #include "shim/util.h"
 
+#define PTMX_EVENTS (EPOLLIN | EPOLLOUT | EPOLLET)
 
 static uint8_t buffer[LIMIT_TTY_BUFFER];
 
@@ -176,14 +177,24 @@ static int move_in(struct tty *t)
 	return 0;
 }
 
+/* All output has been moved that there was. */
+static void gather(struct tty *t, uint64_t n)
+{
+	if (!t->pace && !t->process_ended && gather_begins(&t->gather, t->loop, (size_t)n))
+		watch_set(&t->ptmx, EPOLLET); /* a hang-up is told once */
+}
+
 static void pump(struct tty *t)
 {
+	uint64_t before = t->moved;
 	int r = move_out(t);
 
 	if (r == 1) {
 		end(t);
 		return;
 	}
+	if (r == 0)
+		gather(t, t->moved - before);
 	/* A regular file is not watched: it is always ready. */
 	if (t->out.loop)
 		watch_set(&t->out, r == -EAGAIN ? EPOLLOUT : 0);
@@ -223,6 +234,14 @@ static void on_out(struct watch *w, uint32_t events)
 	pump(container_of(w, struct tty, out));
 }
 
+static void on_gathered(struct timer *t)
+{
+	struct tty *tty = container_of(t, struct tty, gather.timer);
+
+	watch_set(&tty->ptmx, PTMX_EVENTS);
+	pump(tty);
+}
+
 static void on_more(struct work *w)
 {
 	pump(container_of(w, struct tty, more));
@@ -236,7 +255,8 @@ int tty_start(struct tty *t, struct loop *l, int ptmx, int in, int out,
 	*t = (struct tty){ .loop = l, .ptmx = WATCH_INIT, .in = WATCH_INIT, .out = WATCH_INIT,
 			   .done = done, .losing = t->losing };
 	work_init(&t->more, on_more);
-	r = watch_add(l, &t->ptmx, ptmx, EPOLLIN | EPOLLOUT | EPOLLET, on_ptmx);
+	gather_init(&t->gather, on_gathered);
+	r = watch_add(l, &t->ptmx, ptmx, PTMX_EVENTS, on_ptmx);
 	if (r == 0 && in >= 0)
 		r = watch_add(l, &t->in, in, EPOLLIN, on_in);
 	if (r == 0 && out >= 0) {
@@ -293,6 +313,7 @@ void tty_stop(struct tty *t)
 	if (!t->loop)
 		return;
 	work_cancel(&t->more);
+	timer_disarm(&t->gather.timer);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		int fd = all[i]->fd;
 

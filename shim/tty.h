@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/gather.h"
 #include "shim/pace.h"
 #include "ttrpc/loop.h"
 
@@ -33,6 +34,7 @@ struct tty {
 	uint64_t moved, lost; /* bytes of output; lost: a broken sink did not take them */
 	struct pace *pace;   /* the log policy of the output, or NULL; borrowed */
 	struct work more;    /* there was more to move than one turn allows */
+	struct gather gather;
 	/* All output has been moved, or the client's stdin has ended; ptmx and stdin are closed. */
 	void (*done)(struct tty *t, int out_fd);
 	/* Bytes are being lost or dropped: called once; may be NULL. Survives tty_start(). */

@@ -312,7 +312,7 @@ static int fail_syntax(struct json *j, size_t len)
 	if (j->in_token && is_false_space(j->first))
 		reason = "invalid character";
 	/* Told by its first byte, since the others may come with the next piece. */
-	if (!at && len > 0 && j->text[0] == '\xef')
+	if (j->base + at == 0 && len > 0 && j->text[0] == '\xef')
 		reason = MARK;
 	r = fail_here(j, at, EINVAL, reason);
 	yajl_free_error(j->yajl, (unsigned char *)text);

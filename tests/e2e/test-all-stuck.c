@@ -338,7 +338,7 @@ static void kill_after_the_pid_file(void **st)
 	script("exec.e1", text("ignore_term\nafter\n%s", until_go("e1")));
 	exec_add("c1", "e1", "exec sleep 2000");
 	starting = hanging("e1", ask_start("c1", "e1"));
-	assert_non_null(strstr(other_processes(), "sleep 2000"));
+	until(strstr(other_processes(), "sleep 2000")); /* forked, and then executed */
 	ok(ask_kill("c1", "e1", SIGKILL, false));
 	fails_with(starting, TTRPC_UNKNOWN, "killed before it had started");
 	until(!strstr(other_processes(), "sleep 2000"));

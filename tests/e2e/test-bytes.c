@@ -182,6 +182,54 @@ static void through_a_terminal(void **st)
 	run(text("stty raw -echo; %s", writer("out", "cat ")), true, &o, 1);
 }
 
+#define LINES 50000
+
+static long wakes(void)
+{
+	return strtol(proc_status(e2e.server, "voluntary_ctxt_switches"), NULL, 10);
+}
+
+/* Small pieces, one close behind the other, are moved together: many a wake-up. */
+static void lines_gather(bool terminal)
+{
+	struct stdio io = { .out = make_fifo("out"), .terminal = terminal };
+	struct reader *r = reader_open(io.out);
+	char line[16];
+	long before;
+
+	create_io(shim_for("c1", text("%swhile [ ! -e %s ]; do sleep 0.01; done; i=100000; "
+				      "while [ $i -lt %d ]; do echo $i; i=$((i + 1)); done",
+				      terminal ? "stty raw -echo; " : "", in_dir("go"),
+				      100000 + LINES)),
+		  &io);
+	start("c1", NULL);
+	before = wakes();
+	write_file(in_dir("go"), "", 0);
+	until_within(60000, r->eof);
+	/* A terminal is slow enough that many lines come at once anyway. */
+	assert_true(terminal || wakes() - before < LINES / 10);
+	assert_int_equal(r->len, LINES * 7);
+	for (int i = 0; i < LINES; i++) {
+		snprintf(line, sizeof(line), "%d\n", 100000 + i);
+		assert_memory_equal(r->data + i * 7, line, 7);
+	}
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 0);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static void lines(void **st)
+{
+	(void)st;
+	lines_gather(false);
+}
+
+static void lines_of_a_terminal(void **st)
+{
+	(void)st;
+	lines_gather(true);
+}
+
 /* Nobody takes the events meanwhile: bytes do not wait for them. */
 static void without_containerd(void **st)
 {
@@ -223,4 +271,5 @@ static void reader_gone_for_good(void **st)
 }
 
 E2E_GROUP(E2E(at_full_speed), E2E(byte_by_byte), E2E(through_a_terminal),
+	  E2E(lines), E2E(lines_of_a_terminal),
 	  E2E(without_containerd), E2E(reader_gone_for_good))

@@ -221,21 +221,24 @@ static void folders(void **st)
 	has(doctor(), 2, "error    folders     /run/containerd/s is no folder");
 }
 
+/* Of a file in /proc, with its NULs. */
+#define BYTES(text) text, sizeof(text) - 1
+
 /* containerd's own PATH is what counts. */
 static void path_of_containerd(void **st)
 {
 	(void)st;
 	make_host();
-	write_file(HOST "/proc/77/environ", "LANG=C\0PATH=/opt/bin\0", 22);
+	write_file(HOST "/proc/77/environ", BYTES("LANG=C\0PATH=/opt/bin\0"));
 	/* Others beside it, of k3s and of Docker. */
-	write_file(HOST "/proc/77/cmdline", "/usr/bin/containerd\0", 20);
+	write_file(HOST "/proc/77/cmdline", BYTES("/usr/bin/containerd\0"));
 	put_file("/proc/5/comm", "containerd\n", 0644);
-	write_file(HOST "/proc/5/cmdline", "containerd\0-a\0/run/k3s/c.sock\0", 32);
-	write_file(HOST "/proc/5/environ", "PATH=/none\0", 11);
+	write_file(HOST "/proc/5/cmdline", BYTES("containerd\0-a\0/run/k3s/c.sock\0"));
+	write_file(HOST "/proc/5/environ", BYTES("PATH=/none\0"));
 	put_file("/proc/6/comm", "containerd\n", 0644);
 	write_file(HOST "/proc/6/cmdline",
-		   "containerd\0--config\0/var/run/docker/c.toml\0", 43);
-	write_file(HOST "/proc/6/environ", "PATH=/none\0", 11);
+		   BYTES("containerd\0--config\0/var/run/docker/c.toml\0"));
+	write_file(HOST "/proc/6/environ", BYTES("PATH=/none\0"));
 	has(TOOL("doctor", "-r", HOST, "--address", "/run/k3s/c.sock"), 2,
 	    "runs, as process 5");
 	has(TOOL("doctor", "-r", HOST, "-c", "/var/run/docker/c.toml"), 2,

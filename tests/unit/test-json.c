@@ -172,6 +172,7 @@ static const char *const texts[] = {
 	"{\"a\":\n",
 	"[[[[[",
 	"\xef\xbb\xbf{}",
+	"\f\xef",
 	"'a'",
 	"NaN",
 	"[Infinity]",
