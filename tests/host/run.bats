@@ -182,8 +182,9 @@ load helper
 }
 
 @test "the container sees nothing of the shim" {
-	run ctr_run --rm "$IMAGE" c1 sh -c 'ls /proc/1/fd | tr "\n" " "'
-	[ "$output" = "0 1 2 " ] || [ "$output" = "0 1 2 3 " ] # 3: ls's own, if it is pid 1
+	# No pipeline: its pipe would be among them, as long as the shell builds it.
+	run ctr_run --rm "$IMAGE" c1 sh -c 'cd /proc/1/fd && echo *'
+	[ "$output" = "0 1 2 3" ] || [ "$output" = "0 1 2" ] # 3: the folder, while it is read
 	run ctr_run --rm "$IMAGE" c2 env
 	[[ $output != *TTRPC_ADDRESS* ]]
 }
