@@ -2,6 +2,7 @@
 /* Children with a deadline; see command.h. */
 #include "shim/command.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,22 +51,18 @@ void command_init(struct command *c, struct reaper *r, void (*done)(struct comma
 	timer_init(&c->deadline, on_deadline);
 }
 
-static int watch_it(struct command *c, const char *what, pid_t pid, unsigned timeout_ms)
+/* @pid is a child that was made just now. */
+static void watch_it(struct command *c, const char *what, pid_t pid, unsigned timeout_ms)
 {
 	int r = child_watch(c->reaper, &c->child, pid, on_child);
 
-	if (r < 0) {
-		/* EMFILE or ENOMEM. It is ours and not yet reaped, so the pid is right. */
-		kill(pid, SIGKILL);
-		c->killed = true;
-		return r;
-	}
+	assert(r == 0);
+	(void)r;
 	c->what = what;
 	c->birth.pid = pid;
 	c->timed_out = c->killed = c->lost = false;
 	c->timeout_ms = timeout_ms;
 	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
-	return 0;
 }
 
 int command_exec(struct command *c, const char *what, const struct spawn *s, bool birth,
@@ -79,8 +76,8 @@ int command_exec(struct command *c, const char *what, const struct spawn *s, boo
 		reaper_birth_begin(c->reaper, &c->birth);
 	r = spawn_exec(s, &pid);
 	if (r == 0)
-		r = watch_it(c, what, pid, timeout_ms);
-	if (r < 0)
+		watch_it(c, what, pid, timeout_ms);
+	else
 		reaper_birth_end(c->reaper, &c->birth);
 	return r;
 }
@@ -97,7 +94,9 @@ int command_call(struct command *c, const char *what, int (*fn)(void *arg), void
 		return c->out_fd;
 	c->call = true;
 	r = spawn_call(fn, arg, c->out_fd, &pid);
-	return r < 0 ? r : watch_it(c, what, pid, timeout_ms);
+	if (r == 0)
+		watch_it(c, what, pid, timeout_ms);
+	return r;
 }
 
 void command_shorten(struct command *c, unsigned timeout_ms)

@@ -213,9 +213,6 @@ static void on_exec_opened(struct io *io, struct err *failure)
 			&op->err);
 	io_spawned(io);
 	if (r < 0) {
-		/* It ran, but could not be watched: it may have come that far. */
-		if (op->command.killed)
-			kill_left(p, la->pid_file);
 		err_prefix(&op->err, "OCI runtime exec failed");
 		fail_exec(op);
 	}

@@ -239,17 +239,12 @@ int process_adopt(struct process *p, const char *pid_file, struct err *e)
 	if (r < 0)
 		return r;
 	r = child_watch(&p->container->shim->reaper, &p->child, pid, on_exit_seen);
-	if (r == -ECHILD || r == -ESRCH)
+	if (r == -ECHILD)
 		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is no child of "
 			       "this shim", pid_file, pid);
-	if (r == -EEXIST)
+	if (r < 0)
 		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is another "
 			       "one's", pid_file, pid);
-	if (r < 0) {
-		/* Nobody would ever know of its end. */
-		reap_kill(&p->container->shim->reaper, pid);
-		return err_sys(e, -r, "watch process %d", pid);
-	}
 	p->pid = pid;
 	return 0;
 }

@@ -74,6 +74,26 @@ static void on_pidfd(struct watch *w, uint32_t events)
 	c->done(c);
 }
 
+/* Those without a pidfd: done() may do anything to the list. */
+static bool report_one(struct reaper *r)
+{
+	struct child *c;
+	siginfo_t si;
+
+	list_for_each(c, &r->children, link) {
+		if (c->watch.fd >= 0)
+			continue;
+		if (!c->exited && reap(P_PID, (id_t)c->pid, &si) == 0)
+			record(c, &si);
+		if (c->exited) {
+			child_forget(c);
+			c->done(c);
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct child *find(struct reaper *r, pid_t pid)
 {
 	struct child *c;
@@ -88,22 +108,22 @@ int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struc
 {
 	_cleanup_close_ int fd = -1;
 	siginfo_t si;
-	int err;
 
 	assert(!child_is_watched(c));
 	/* Only one of two could take the status. */
 	if (find(r, pid))
 		return -EEXIST;
-	fd = pidfd_open_(pid);
-	if (fd < 0)
-		return fd;
-	while (waitid(P_PIDFD, (id_t)fd, &si, WEXITED | WNOHANG | WNOWAIT) < 0)
+	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0)
 		if (errno != EINTR)
 			return -errno;
-	err = watch_add(r->loop, &c->watch, fd, EPOLLIN, on_pidfd);
-	if (err < 0)
-		return err;
-	TAKE_FD(fd);
+	/* Ours and not reaped, so the pid is its own until we reap it. */
+	fd = pidfd_open_(pid);
+	if (fd >= 0 && watch_add(r->loop, &c->watch, fd, EPOLLIN, on_pidfd) == 0) {
+		TAKE_FD(fd);
+	} else {
+		c->watch.fd = -1;
+		reaper_sweep(r); /* its SIGCHLD may have come already */
+	}
 	c->reaper = r;
 	c->pid = pid;
 	c->exited = false;
@@ -119,7 +139,8 @@ void child_forget(struct child *c)
 
 	if (!child_is_watched(c))
 		return;
-	watch_del(&c->watch);
+	if (fd >= 0)
+		watch_del(&c->watch);
 	closep(&fd);
 	c->watch.fd = -1;
 	list_del(&c->link);
@@ -135,7 +156,8 @@ int child_signal(const struct child *c, int signo)
 {
 	if (!child_is_watched(c) || c->exited)
 		return -ESRCH;
-	if (syscall(SYS_pidfd_send_signal, c->watch.fd, signo, NULL, 0U) < 0)
+	if (c->watch.fd < 0 ? kill(c->pid, signo) < 0 :
+			      syscall(SYS_pidfd_send_signal, c->watch.fd, signo, NULL, 0U) < 0)
 		return -errno;
 	return 0;
 }
@@ -223,7 +245,10 @@ static bool is_nobodys(struct reaper *r, pid_t pid)
 						is_of_other_session(r, pid, l.session)));
 }
 
-/* Takes it away. A known one is reported when its pidfd, readable by now, comes up in the loop. */
+/*
+ * Takes it away. A known one is reported when its pidfd, readable by now, comes up in
+ * the loop, or by the next sweep.
+ */
 static bool take(struct reaper *r, pid_t pid)
 {
 	struct child *c = find(r, pid);
@@ -231,8 +256,11 @@ static bool take(struct reaper *r, pid_t pid)
 
 	if (reap(P_PID, (id_t)pid, &si) < 0)
 		return false;
-	if (c)
-		record(c, &si);
+	if (!c)
+		return true;
+	record(c, &si);
+	if (c->watch.fd < 0)
+		reaper_sweep(r);
 	return true;
 }
 
@@ -262,6 +290,8 @@ static void sweep(struct work *w)
 	struct reaper *r = container_of(w, struct reaper, sweep);
 	siginfo_t si = { 0 };
 
+	while (report_one(r))
+		;
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
 		if (find(r, si.si_pid) || is_nobodys(r, si.si_pid)) {
 			if (!take(r, si.si_pid))

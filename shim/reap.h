@@ -43,7 +43,7 @@ struct child {
 	struct list link;
 	struct reaper *reaper;
 	pid_t pid;
-	struct watch watch; /* its pidfd, which is ours */
+	struct watch watch; /* its pidfd, which is ours; -1: there was none to be had */
 	/* From its end on: */
 	bool exited;
 	int status; /* the exit code, or 128 + the signal that killed it */
@@ -57,7 +57,8 @@ struct child {
 void reaper_init(struct reaper *r, struct loop *l);
 void reaper_fini(struct reaper *r);
 
-/* To be called on SIGCHLD: reaps orphans, but for those that a birth may be about. */
+/* To be called on SIGCHLD: reports the watched that have no pidfd, and reaps orphans, but
+ * for those that a birth may be about. */
 void reaper_sweep(struct reaper *r);
 
 /*
@@ -69,8 +70,9 @@ void reaper_birth_end(struct reaper *r, struct birth *b);
 
 /*
  * Watches @pid; done() is called once, from the loop, when it has ended and is
- * reaped. -ECHILD or -ESRCH: it is no child of ours; -EEXIST: it is watched already
- * (@c stays as it was).
+ * reaped. -ECHILD: it is no child of ours; -EEXIST: it is watched already (@c stays as
+ * it was). Nothing else fails: where there is no descriptor or memory for a pidfd
+ * (EMFILE, ENFILE, ENOMEM, ENOSPC), SIGCHLD and the sweep tell of the end.
  */
 int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *));
 /* SIGKILL to a child of ours that is not watched; nothing if it is none. */

@@ -338,11 +338,6 @@ static void lives(void **state)
 			       false };
 	l.e1 = (struct stdio){ make_fifo("in1"), make_fifo("out1"), NULL, false };
 	l.e2 = (struct stdio){ make_fifo("in2"), make_fifo("out2"), NULL, true };
-	/* A runtime that cannot be watched is killed: before it has done what it is to do. */
-	if (kind == FAULT_PIDFD || kind == FAULT_EPOLL_ADD) {
-		script("start", "delay_ms 50");
-		script("exec", "delay_ms 50");
-	}
 	life(&l, kind, UINT32_MAX);
 	while (life(&l, kind, n) && (kind != FAULT_EINTR || runs < STORMS)) {
 		n = after(n);
@@ -457,25 +452,36 @@ static void cleanups(void **state)
 	faults_close(faults);
 }
 
-/* An exec that runs already and cannot be watched is killed: nobody would know of it. */
-static void unwatchable_exec(void **state)
+/* Neither a runtime nor what it makes needs a pidfd: SIGCHLD tells of its end as well. */
+static void without_pidfd(void **state)
 {
 	struct bundle *b;
 
 	(void)state;
 	prepare(FAULT_SERVER);
 	b = shim_for("c1", "exec sleep 1000");
-	create(b);
-	start("c1", NULL);
-	exec_add("c1", "e1", "exec sleep 2000");
-	arm(FAULT_PIDFD, 2); /* the first one is for the runtime */
-	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "too many open files");
-	assert_true(disarm());
-	until(!strstr(other_processes(), "sleep 2000"));
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", "e1");
-	delete_task("c1", NULL);
+	for (unsigned n = 1; n <= 2; n++) {
+		arm(FAULT_PIDFD, n); /* that of the runtime, that of the process */
+		create(b);
+		assert_true(disarm());
+		start("c1", NULL);
+		exec_add("c1", "ends", "exit 7");
+		arm(FAULT_PIDFD, n);
+		start("c1", "ends");
+		assert_int_equal(wait_exit("c1", "ends")->exit_status, 7);
+		assert_true(disarm());
+		exec_add("c1", "killed", "exec sleep 2000");
+		arm(FAULT_PIDFD, n);
+		start("c1", "killed");
+		assert_true(disarm());
+		kill_task("c1", "killed", SIGTERM);
+		assert_int_equal(wait_exit("c1", "killed")->exit_status, 128 + SIGTERM);
+		delete_task("c1", "ends");
+		delete_task("c1", "killed");
+		kill_task("c1", NULL, SIGKILL);
+		assert_int_equal(wait_exit("c1", NULL)->exit_status, 128 + SIGKILL);
+		delete_task("c1", NULL);
+	}
 	shutdown_shim();
 	faults_close(faults);
 }
@@ -491,4 +497,4 @@ E2E_GROUP(LIFE(MALLOC), LIFE(OPEN), LIFE(PIPE), LIFE(MEMFD), LIFE(SOCKET), LIFE(
 	  LIFE(BIND), LIFE(LISTEN), LIFE(CONNECT), LIFE(SENDSIG), LIFE(IOCTL),
 	  LIFE(EINTR), { "start", boots, e2e_setup, e2e_teardown, (void *)FAULT_START },
 	  { "the server's start", boots, e2e_setup, e2e_teardown, (void *)FAULT_SERVER },
-	  E2E(cleanups), E2E(unwatchable_exec))
+	  E2E(cleanups), E2E(without_pidfd))
