@@ -42,9 +42,17 @@ static int ask(pid_t pid)
 	h->cmsg_len = CMSG_LEN(sizeof(cred));
 	memcpy(CMSG_DATA(h), &cred, sizeof(cred));
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path ? path : "");
-	if (s < 0 || connect(s, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
-	    sendmsg(s, &out, 0) != sizeof(error) ||
-	    recvmsg(s, &m, MSG_CMSG_CLOEXEC) != sizeof(error)) {
+	if (s < 0 || connect(s, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		perror("pidfd.so: fake-pidfd");
+		abort();
+	}
+	/* A pid of nobody is no credential. */
+	if (sendmsg(s, &out, 0) < 0 && errno == ESRCH) {
+		close(s);
+		errno = ESRCH;
+		return -1;
+	}
+	if (recvmsg(s, &m, MSG_CMSG_CLOEXEC) != sizeof(error)) {
 		perror("pidfd.so: fake-pidfd");
 		abort();
 	}
