@@ -147,3 +147,7 @@ teardown() {
 	[ "$HOST_SUITE" = forky ] || skip "containerd $(containerd_version) knows none"
 	cri user_namespace
 }
+
+@test "the shim of a pod is killed: all its containers end, and all of it can be removed" {
+	cri shim_dies
+}

@@ -337,6 +337,30 @@ def daemon_end(cri):
     cri.RemovePodSandbox(id=pod_id)
 
 
+def shim_dies(cri):
+    """Its containers end with it, and a kubelet finds nothing that it cannot remove."""
+    pod, other = Pod(cri), Pod(cri)
+    boxes = [pod.shell(name, "sleep 2000 & exec sleep 1000") for name in "abc"]
+    done = pod.shell("d", "exit 7")
+    assert done.exited().exit_code == 7
+    exec_ = boxes[0].start_exec("sleep", "3000")
+    spared = other.container("e", "sleep", "1000")
+    pids = [pod.pid(), *(box.pid() for box in boxes)]
+    shim = parent(pids[0])
+    os.kill(shim, signal.SIGKILL)
+    for pid in pids:
+        soon(lambda pid=pid: gone(pid), f"process {pid} is gone")
+    for box in boxes:
+        # containerd's own number for a Wait that was cut off: the true one has no way to it.
+        assert box.exited().exit_code == 255
+    assert done.status().exit_code == 7
+    soon(lambda: pod.status().state == NOT_READY, "the pod is not ready")
+    assert spared.status().state == RUNNING
+    exec_.close()
+    end_of(pod, *boxes, done)
+    end_of(other, spared)
+
+
 def clean(cri):
     """By force, after a failure."""
     for pod in cri.ListPodSandbox().items:
