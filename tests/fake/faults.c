@@ -48,7 +48,7 @@ static bool fails(enum fault_kind kind)
 		return false;
 	}
 	/* Half of them, but no pattern that a loop could fall into. */
-	if (kind == FAULT_EINTR ? n * 2654435761U >> 31 : n != f->nth)
+	if (kind >= FAULT_STORMS ? n * 2654435761U >> 31 : n != f->nth)
 		return false;
 	__atomic_add_fetch(&f->failed, 1, __ATOMIC_SEQ_CST);
 	errno = f->error;
@@ -144,6 +144,22 @@ static void *behind(void **cache, const char *name)
 		return BEHIND(name) args;                      \
 	}
 
+/* A call on a socket that is not ready, though epoll said so. */
+#define HOOK_SOCKET(kind, type, name, params, args)                                  \
+	type name params;                                                            \
+	type name params                                                             \
+	{                                                                            \
+		if (fails(FAULT_##kind) || fails(FAULT_EINTR) || fails(FAULT_AGAIN)) \
+			return (type)-1;                                             \
+		return BEHIND(name) args;                                            \
+	}
+
+/* How many bytes of @n are to be moved. */
+static size_t shorter(size_t n)
+{
+	return n > 1 && fails(FAULT_SHORT) ? 1 : n;
+}
+
 void *malloc(size_t size)
 {
 	return fails(FAULT_MALLOC) ? NULL : BEHIND(malloc)(size);
@@ -203,15 +219,16 @@ void *opendir(const char *path)
 HOOK(PIPE, int, pipe2, (int fds[2], int flags), (fds, flags))
 HOOK(MEMFD, int, memfd_create, (const char *name, unsigned flags), (name, flags))
 HOOK(SOCKET, int, socket, (int domain, int type, int protocol), (domain, type, protocol))
-HOOK_EINTR(ACCEPT, int, accept4, (int fd, struct sockaddr *a, socklen_t *len, int flags),
-	   (fd, a, len, flags))
 HOOK(BIND, int, bind, (int fd, const struct sockaddr *a, socklen_t len), (fd, a, len))
 HOOK(LISTEN, int, listen, (int fd, int n), (fd, n))
 HOOK(CONNECT, int, connect, (int fd, const struct sockaddr *a, socklen_t len),
      (fd, a, len))
-HOOK_EINTR(SEND, ssize_t, send, (int fd, const void *p, size_t n, int flags),
-	   (fd, p, n, flags))
-HOOK_EINTR(RECV, ssize_t, recv, (int fd, void *p, size_t n, int flags), (fd, p, n, flags))
+HOOK_SOCKET(ACCEPT, int, accept4, (int fd, struct sockaddr *a, socklen_t *len, int flags),
+	    (fd, a, len, flags))
+HOOK_SOCKET(SEND, ssize_t, send, (int fd, const void *p, size_t n, int flags),
+	    (fd, p, shorter(n), flags))
+HOOK_SOCKET(RECV, ssize_t, recv, (int fd, void *p, size_t n, int flags),
+	    (fd, p, shorter(n), flags))
 HOOK_EINTR(RECV, ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 HOOK(FORK, pid_t, fork, (void), ())
 HOOK(EXECVE, int, execve, (const char *path, char *const argv[], char *const envp[]),
@@ -231,7 +248,7 @@ HOOK_EINTR(READ, ssize_t, read, (int fd, void *p, size_t n), (fd, p, n))
 HOOK_EINTR(READ, ssize_t, pread, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
 HOOK_EINTR(SPLICE, ssize_t, splice,
 	   (int in, off64_t *in_at, int out, off64_t *out_at, size_t n, unsigned flags),
-	   (in, in_at, out, out_at, n, flags))
+	   (in, in_at, out, out_at, shorter(n), flags))
 HOOK(RENAME, int, rename, (const char *from, const char *to), (from, to))
 HOOK(MKDIR, int, mkdir, (const char *path, mode_t mode), (path, mode))
 HOOK(UNLINK, int, unlink, (const char *path), (path))
@@ -256,6 +273,9 @@ ssize_t write(int fd, const void *p, size_t n)
 	if (faults && faults->kind == FAULT_WRITE && BEHIND(fstat)(fd, &st) == 0 &&
 	    S_ISREG(st.st_mode) && fails(FAULT_WRITE))
 		return -1;
+	if (faults && faults->kind == FAULT_SHORT && BEHIND(fstat)(fd, &st) == 0 &&
+	    S_ISREG(st.st_mode))
+		n = shorter(n);
 	return BEHIND(write)(fd, p, n);
 }
 

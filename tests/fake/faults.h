@@ -37,11 +37,16 @@
 	X(BIND, ENOSPC)                      \
 	X(LISTEN, EADDRINUSE)                \
 	X(CONNECT, ECONNREFUSED)             \
-	X(SEND, ENOBUFS)                     \
-	X(RECV, ENOMEM)                      \
+	X(SEND, EPIPE)                       \
+	X(RECV, ECONNRESET)                  \
 	X(SENDSIG, EPERM)                    \
 	X(IOCTL, EIO)                        \
-	X(EINTR, EINTR) /* calls that may sleep, half of them */
+	X(EINTR, EINTR)                      \
+	X(AGAIN, EAGAIN)                     \
+	X(SHORT, 0)
+
+/* From here on half of the calls fail: those that may sleep, on sockets, by a single byte. */
+#define FAULT_STORMS FAULT_EINTR
 
 enum fault_kind {
 #define X(kind, error) FAULT_##kind,
