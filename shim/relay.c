@@ -218,6 +218,12 @@ static bool sink_broke(struct relay *r, int error)
 	return r->keep_reading;
 }
 
+static bool took_all(const struct relay *r, size_t n)
+{
+	return r->state == RELAY_SPLICE ||
+	       (r->state == RELAY_COPY && n < sizeof(buffer) && !r->rest);
+}
+
 /* False: the source has ended, and r may be gone. */
 static bool move(struct relay *r)
 {
@@ -235,7 +241,7 @@ static bool move(struct relay *r)
 			moved += (size_t)n;
 			r->moved += (uint64_t)n;
 			/* That was all there was, or all there was room for: the loop tells. */
-			if (spliced && !r->pace)
+			if (!r->pace && !rest && took_all(r, (size_t)n))
 				return true;
 			continue;
 		}
