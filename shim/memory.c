@@ -14,9 +14,11 @@
 #define STACK_DEPTH (256UL << 10)
 /* What this function and madvise(2) themselves may use. */
 #define STACK_MARGIN 1024UL
-/* /proc/PID/pagemap: the page is the file's own, nobody has written to it. */
+/* /proc/PID/pagemap: a page is there, or in the swap; it is the file's own, nobody has written to it. */
+#define PAGEMAP_THERE (UINT64_C(3) << 62)
 #define PAGEMAP_FILE (UINT64_C(1) << 61)
-#define PAGEMAP_BATCH 64UL
+/* A segment of ours; on the stack, which goes back as well. */
+#define PAGEMAP_BATCH 256UL
 /* From here on malloc(3) takes a mapping, which goes back whole. */
 #define LARGE (16 << 10)
 
@@ -58,7 +60,7 @@ static void rest_pages(uintptr_t at, uintptr_t end)
 		if (r != (ssize_t)(n * sizeof(entries[0])))
 			return;
 		for (size_t i = 0, from = 0; i <= n; i++) {
-			if (i < n && entries[i] & PAGEMAP_FILE)
+			if (i < n && (!(entries[i] & PAGEMAP_THERE) || entries[i] & PAGEMAP_FILE))
 				continue;
 			if (i > from)
 				madvise((void *)(at + from * PAGE), (i - from) * PAGE,

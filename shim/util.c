@@ -160,10 +160,10 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode)
 
 	if (!temp)
 		return -ENOMEM;
-	/* A left-over of a crash, or something planted: never written through. */
-	if (unlink(temp) < 0 && errno != ENOENT)
-		return -errno;
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	/* A left-over of a crash, or something planted: never written through. */
+	if (fd < 0 && errno == EEXIST && unlink(temp) == 0)
+		fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return -errno;
 	r = write_all(fd, data, len);
