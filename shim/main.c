@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which of the program's lives this is: start, delete, -info, -v, or the server. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,18 @@ static int print_version(const char *program)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+/*
+ * Dispositions are inherited: where the end of children is ignored, nobody can wait for
+ * one. A file that may not grow (RLIMIT_FSIZE) is an error of its write.
+ */
+static void set_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGCHLD, &dfl, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *program = argc > 0 ? argv[0] : "containerd-shim-brass-v2";
@@ -46,6 +59,7 @@ int main(int argc, char **argv)
 	struct err e = ERR_INIT;
 	int r;
 
+	set_signals();
 	a.runtime_name = runtime_name(program, name, sizeof(name));
 	r = flags_parse(&flags, argc, argv);
 	if (r != 0)

@@ -63,8 +63,9 @@ static void reset_signals(void)
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	/* The only disposition that this program changes. */
+	/* The only dispositions that this program changes. */
 	sigaction(SIGPIPE, &dfl, NULL);
+	sigaction(SIGXFSZ, &dfl, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -115,7 +116,8 @@ static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s
 		if (getppid() != parent)
 			_exit(127);
 	}
-	if ((!s->cwd || chdir(s->cwd) == 0) && place_fds(s->fds, s->n_fds) == 0) {
+	/* A folder that was removed must not keep what ran in it from being cleaned up. */
+	if ((!s->cwd || chdir(s->cwd) == 0 || chdir("/") == 0) && place_fds(s->fds, s->n_fds) == 0) {
 		reset_signals();
 		hide_fds(s->n_fds);
 		execve(s->path, s->argv, s->envp);

@@ -15,7 +15,7 @@ struct spawn {
 	const char *path; /* of the program; see spawn_find() */
 	char *const *argv;
 	char *const *envp;
-	const char *cwd;  /* NULL: ours */
+	const char *cwd;  /* NULL: ours; one that is not there: / */
 	const int *fds;   /* fds[i] becomes descriptor i of the program; borrowed */
 	unsigned n_fds;   /* at least 3 */
 	bool own_group;   /* leads a process group of its own (setpgid(2)) */

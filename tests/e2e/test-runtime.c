@@ -341,6 +341,38 @@ static void takes_too_long(void **st)
 	shutdown_shim();
 }
 
+/* It has put a process into the container when its time is up: that one goes as well. */
+static void takes_too_long_afterwards(void **st)
+{
+	struct bundle *b;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_RUNTIME_TIMEOUT_MS=1000";
+	b = ready();
+	script("create", "ignore_term\nafter\nhang\n");
+	create_fails(HERE, b, "did not end within 1 s and was killed");
+	until(!other_processes());
+	script("create", "");
+	script("exec", "ignore_term\nafter\nhang\n");
+	create(b);
+	start("c1", NULL);
+	exec_add("c1", "e1", "exec sleep 2000");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN,
+		   "did not end within 1 s and was killed");
+	until(!strstr(other_processes(), "sleep 2000"));
+	assert_int_equal(state("c1", "e1")->status, TYPES__STATUS__CREATED);
+	script("exec", "");
+	start("c1", "e1");
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", "e1");
+	wait_exit("c1", NULL);
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
+	shutdown_shim();
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
+		      "exit c1 e1 137", "exit c1 c1 137", "delete c1 137");
+}
+
 /* The command line is runc's, word by word (contract 4.1). */
 static void command_lines(void **st)
 {
@@ -387,4 +419,5 @@ E2E_GROUP(E2E(missing), E2E(not_executable), E2E(found_in_path),
 	  E2E(lies_about_whose_pid_it_is),
 	  E2E(start_fails), E2E(delete_fails), E2E(deleted_by_somebody_else),
 	  E2E(kill_is_refused), E2E(leaves_a_child_behind), E2E(takes_too_long),
+	  E2E(takes_too_long_afterwards),
 	  E2E(command_lines))

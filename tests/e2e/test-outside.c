@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What others do to a shim and to what it stands on, behind its back: it is stopped,
+ * its disk fills up or becomes read-only, files, folders and programs vanish, it has
+ * no descriptors left. Calls are answered, exits are told, and it can be cleaned up.
+ */
+#include "tests/e2e/harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Signal @signo has been taken: the shim is in that state. */
+static void signal_shim(int signo, char state)
+{
+	kill(e2e.server, signo);
+	until((proc_status(e2e.server, "State")[0] == 'T') == (state == 'T'));
+}
+
+static struct bundle *running(const char *command)
+{
+	struct bundle *b = shim_for("c1", command);
+
+	create(b);
+	start("c1", NULL);
+	return b;
+}
+
+static void end(void)
+{
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static void exec_runs(const char *id)
+{
+	exec_add("c1", id, "exit 5");
+	start("c1", id);
+	assert_int_equal(wait_exit("c1", id)->exit_status, 5);
+	delete_task("c1", id);
+}
+
+/* Stopped while a start is under way, an exec and then the init end. */
+static void stopped(void **st)
+{
+	struct answer *starting, *waiting, *last;
+
+	(void)st;
+	running("exec sleep 1000");
+	exec_add("c1", "ends",
+		 text("until test -e %s; do sleep 0.01; done; exit 3", in_dir("end")));
+	start("c1", "ends");
+	waiting = ask_wait("c1", "ends");
+	script("exec.starts",
+	       text("touch %s\nwait_for %s\n", in_dir("starts"), in_dir("go")));
+	exec_add("c1", "starts", "exec sleep 2000");
+	starting = ask_start("c1", "starts");
+	until(exists(in_dir("starts")));
+	signal_shim(SIGSTOP, 'T');
+	write_file(in_dir("end"), "", 0);
+	write_file(in_dir("go"), "", 0);
+	last = ask_state("c1", NULL);
+	loop_for(100);
+	assert_false(starting->done || waiting->done || last->done);
+	signal_shim(SIGCONT, 0);
+	ok(last);
+	ok(starting);
+	assert_int_equal(as_wait(ok(waiting))->exit_status, 3);
+	end();
+	expect_events("create c1", "start c1", "exec-added c1 ends",
+		      "exec-started c1 ends", "exec-added c1 starts");
+	/* The start and the other exec's exit are about different execs. */
+	until(sink_count() == 10);
+}
+
+/* Stopped and continued all the time. */
+static void stutters(void **st)
+{
+	char id[16];
+
+	(void)st;
+	running("exec sleep 1000");
+	for (int i = 0; i < 20; i++) {
+		struct answer *a[3];
+
+		snprintf(id, sizeof(id), "e%d", i);
+		a[0] = ask_exec("c1", id, "exit 5", NULL);
+		a[1] = ask_start("c1", id);
+		a[2] = ask_wait("c1", id);
+		while (!a[0]->done || !a[1]->done || !a[2]->done) {
+			kill(e2e.server, SIGSTOP);
+			kill(e2e.server, SIGCONT);
+			loop_for(1);
+		}
+		ok(a[0]);
+		ok(a[1]);
+		assert_int_equal(as_wait(ok(a[2]))->exit_status, 5);
+		delete_task("c1", id);
+	}
+	end();
+}
+
+/* The bundles lie on a file system of their own, with room for a few files. */
+static const char *small_disk(void)
+{
+	const char *dir = in_dir("state");
+
+	mkdir(dir, 0711);
+	if (mount("tmpfs", dir, "tmpfs", 0, "size=128k") < 0)
+		fail_at(HERE, "mount: %s", strerror(errno));
+	return dir;
+}
+
+static void fill(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	char page[4096] = "";
+
+	while (write(fd, page, sizeof(page)) > 0)
+		;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+}
+
+static void no_disk(void)
+{
+	ttrpc_client_close(&e2e.client);
+	/* The log of the shim is still open. */
+	assert_int_equal(umount2(in_dir("state"), MNT_DETACH), 0);
+}
+
+static void disk_is_full(void **st)
+{
+	const char *dir = small_disk();
+
+	(void)st;
+	running("exec sleep 1000");
+	fill(text("%s/full", dir));
+	exec_add("c1", "e1", "exit 5");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
+	unlink(text("%s/full", dir));
+	start("c1", "e1");
+	assert_int_equal(wait_exit("c1", "e1")->exit_status, 5);
+	delete_task("c1", "e1");
+	fill(text("%s/full", dir));
+	end();
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
+		      "exit c1 e1 5", "exit c1 c1 137", "delete c1 137");
+	no_disk();
+}
+
+static void disk_is_read_only(void **st)
+{
+	const char *dir = small_disk();
+
+	(void)st;
+	running("exec sleep 1000");
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	exec_add("c1", "e1", "exit 5");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
+	delete_task("c1", "e1");
+	end();
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
+		      "delete c1 137");
+	no_disk();
+}
+
+static void remove_all(const char *dir)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", dir, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+	assert_false(exists(dir));
+}
+
+static void bundle_vanishes(void **st)
+{
+	struct bundle *b;
+
+	(void)st;
+	b = running("exec sleep 1000");
+	remove_all(b->dir);
+	ok(ask_state("c1", NULL));
+	ok(ask_pids("c1"));
+	exec_add("c1", "e1", "exit 5");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
+	end();
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
+		      "delete c1 137");
+}
+
+/* Who is connected notices nothing, and the next shim makes the folder anew. */
+static void sockets_vanish(void **st)
+{
+	struct bundle *b2;
+	char path[108];
+
+	(void)st;
+	running("exec sleep 1000");
+	remove_all("/run/containerd/s");
+	exec_runs("e1");
+	memcpy(path, e2e.path, sizeof(path));
+	end();
+	b2 = bundle("c2", "exit 4");
+	start_shim(b2);
+	assert_string_not_equal(path, e2e.path);
+	create(b2);
+	start("c2", NULL);
+	assert_int_equal(wait_exit("c2", NULL)->exit_status, 4);
+	delete_task("c2", NULL);
+	shutdown_shim();
+}
+
+static void runtime_vanishes(void **st)
+{
+	struct bundle *b;
+
+	(void)st;
+	e2e.binary_name = in_dir("runtime");
+	assert_int_equal(symlink(e2e.fake, e2e.binary_name), 0);
+	b = running("exec sleep 1000");
+	unlink(e2e.binary_name);
+	exec_add("c1", "e1", "exit 5");
+	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "no such file or directory");
+	ok(ask_pids("c1"));
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	fails_with(ask_delete("c1", NULL), TTRPC_UNKNOWN, "no such file or directory");
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__STOPPED);
+	assert_int_equal(symlink(e2e.fake, e2e.binary_name), 0);
+	delete_task("c1", NULL);
+	create(b); /* as if nothing had been */
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+static void limit(int what, rlim_t n, struct rlimit *old)
+{
+	struct rlimit r = { n, old->rlim_max };
+
+	assert_int_equal(prlimit(e2e.server, what, NULL, old), 0);
+	r.rlim_max = old->rlim_max;
+	assert_int_equal(prlimit(e2e.server, what, &r, NULL), 0);
+}
+
+/* No descriptor more than it has: what needs one fails, everything else goes on. */
+static void no_descriptors(void **st)
+{
+	struct rlimit old;
+
+	(void)st;
+	running("exec sleep 1000");
+	exec_add("c1", "ends",
+		 text("until test -e %s; do sleep 0.01; done; exit 3", in_dir("end")));
+	start("c1", "ends");
+	limit(RLIMIT_NOFILE, 0, &old);
+	exec_add("c1", "e1", "exit 5");
+	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+	ok(ask_state("c1", NULL));
+	write_file(in_dir("end"), "", 0);
+	assert_int_equal(wait_exit("c1", "ends")->exit_status, 3);
+	ok(ask_kill("c1", NULL, SIGKILL, false));
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	assert_int_not_equal(await(ask_delete("c1", NULL))->code, TTRPC_OK);
+	assert_int_equal(prlimit(e2e.server, RLIMIT_NOFILE, &old, NULL), 0);
+	delete_task("c1", "ends");
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* A file that may not grow is an error, and not the end of the shim. */
+static void no_file_may_grow(void **st)
+{
+	struct rlimit old;
+
+	(void)st;
+	running("exec sleep 1000");
+	limit(RLIMIT_FSIZE, 0, &old);
+	exec_add("c1", "e1", "exit 5");
+	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+	ok(ask_state("c1", NULL));
+	assert_int_equal(prlimit(e2e.server, RLIMIT_FSIZE, &old, NULL), 0);
+	start("c1", "e1");
+	assert_int_equal(wait_exit("c1", "e1")->exit_status, 5);
+	end();
+}
+
+/* Whoever started containerd ignores the end of children; then nobody could wait for one. */
+static void children_ignored(void **st)
+{
+	char *wrapper = in_dir("ignores"), *script;
+
+	(void)st;
+	script = text("#!/bin/bash\ntrap '' CHLD\nexec %s \"$@\"\n", e2e.shim);
+	write_file(wrapper, script, strlen(script));
+	chmod(wrapper, 0755);
+	snprintf(e2e.shim, sizeof(e2e.shim), "%s", wrapper);
+	running("exec sleep 1000");
+	exec_runs("e1");
+	end();
+}
+
+E2E_GROUP(E2E(stopped), E2E(stutters), E2E(disk_is_full), E2E(disk_is_read_only),
+	  E2E(bundle_vanishes), E2E(sockets_vanish), E2E(runtime_vanishes),
+	  E2E(no_descriptors), E2E(no_file_may_grow), E2E(children_ignored))
