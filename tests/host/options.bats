@@ -119,10 +119,21 @@ logged() {
 	[ -z "$(find /sys/fs/cgroup -type d -name "brass.slice:test:$CONTAINERD_NAMESPACE")" ]
 }
 
-# runc gives the pipes on to the user of the process; their group stays.
-@test "IoGid owns the pipes" {
-	with_toml c1 <<<$'io_uid = 1_000\nio_gid = 0x7d0'
-	[ "$(stat -L -c %F:%g "/proc/$(task_pid c1)/fd/1")" = fifo:2000 ]
+# As the runtime gets them: it gives them on to the user of the process, and newer crun
+# to the group as well.
+@test "IoUid and IoGid own the pipes" {
+	cat >"$T/my-runc" <<-END
+	#!/bin/bash
+	[[ " \$* " != *" create "* ]] || stat -L -c %F:%u:%g /proc/\$\$/fd/{1,2} >"$T/owners"
+	exec runc "\$@"
+	END
+	chmod +x "$T/my-runc"
+	with_toml c1 <<-END
+	BinaryName = "$T/my-runc"
+	io_uid = 1_000
+	io_gid = 0x7d0
+	END
+	[ "$(<"$T/owners")" = $'fifo:1000:2000\nfifo:1000:2000' ]
 	end c1
 }
 
