@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who does not end when told to is waited for as long as limits.h says, and then given
+ * up: a logger that ignores SIGTERM, a runtime that prints nothing, and, on a file
+ * system whose daemon has a request and never answers it, what not even SIGKILL ends.
+ * All at once, since each takes seconds; meanwhile everything else is answered.
+ */
+#include "tests/e2e/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/limits.h"
+
+/* What a timer may be late or early by, on a busy machine. */
+#define LATE_MS 3000
+
+static const char *put_script(const char *name, const char *lines)
+{
+	char *path = in_dir(name), *all = text("#!/bin/sh\n%s", lines);
+
+	write_file(path, all, strlen(all));
+	chmod(path, 0755);
+	return path;
+}
+
+/* The daemon: agrees with the kernel, then takes requests and keeps them. */
+static _Noreturn void hang(int fd)
+{
+	static char in[FUSE_MIN_READ_BUFFER + 65536];
+	struct {
+		struct fuse_out_header head;
+		struct fuse_init_out init;
+	} out = { .init = { .major = FUSE_KERNEL_VERSION,
+			    .minor = FUSE_KERNEL_MINOR_VERSION,
+			    .max_write = 4096 } };
+	ssize_t n;
+
+	out.head.len = sizeof(out);
+	while ((n = read(fd, in, sizeof(in))) > 0 || errno == EINTR) {
+		const struct fuse_in_header *h = (const void *)in;
+
+		if (n <= 0 || h->opcode != FUSE_INIT)
+			continue;
+		out.head.unique = h->unique;
+		if (write(fd, &out, sizeof(out)) < 0)
+			break;
+	}
+	_exit(1);
+}
+
+/* Mounts it on @path; returns its daemon's pid, whose end frees all that hang. */
+static pid_t mount_hung(const char *path)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	pid_t pid;
+
+	if (fd < 0)
+		return -1;
+	mkdir(path, 0755);
+	if (mount("hung", path, "fuse.hung", 0,
+		  text("fd=%d,rootmode=40000,user_id=0,group_id=0", fd)) < 0)
+		fail_at(HERE, "mount: %s", strerror(errno));
+	pid = fork();
+	if (pid == 0)
+		hang(fd);
+	close(fd);
+	return pid;
+}
+
+static struct run *begin_info(void)
+{
+	uint8_t *in;
+	size_t len = pack((const ProtobufCMessage *)runc_options(), &in);
+
+	return run_begin("/", in, len, false, (const char *const[]){ "-info", NULL });
+}
+
+static void took(struct where w, const char *what, uint64_t ns, unsigned ms)
+{
+	unsigned passed = (unsigned)(ns / LOOP_MSEC);
+
+	if (passed + 50 < ms || passed > ms + LATE_MS * (unsigned)e2e.slow)
+		fail_at(w, "%s took %u ms, expected: %u", what, passed, ms);
+}
+
+/* c1 has a logger that does not end, and an exec whose runtime cannot be ended. */
+static struct bundle *first(void)
+{
+	struct stdio io = { 0 };
+	struct bundle *b;
+
+	e2e.extra_env[0] = "BRASS_RUNTIME_TIMEOUT_MS=1000";
+	e2e.extra_env[1] = "BRASS_MOUNT_TIMEOUT_MS=1000";
+	io.out = text("binary://%s",
+		      put_script("logger", "trap '' TERM\nexec 5>&-\nexec sleep 3000\n"));
+	io.err = io.out;
+	b = shim_for("c1", "exec sleep 1000");
+	create_io(b, &io);
+	start("c1", NULL);
+	return b;
+}
+
+/* c2 has an exec whose runtime hangs where nothing ends it. */
+static void second(void)
+{
+	struct bundle like = { .id = "c2",
+			       .annotation = "io.kubernetes.cri.sandbox-id",
+			       .group = "c1" };
+
+	e2e.binary_name =
+		put_script("runtime", text("case \"$*\" in *' exec '*) cd %s/x ;; esac\n"
+					   "exec %s \"$@\"\n",
+					   in_dir("hung"), e2e.fake));
+	create(bundle_like(&like, "exec sleep 1000"));
+	start("c2", NULL);
+	exec_add("c2", "e1", "exit 0");
+	e2e.binary_name = NULL;
+}
+
+/* c3 is to be created from a file system that hangs. */
+static struct answer *third(void)
+{
+	struct bundle like = { .id = "c3",
+			       .annotation = "io.kubernetes.cri.sandbox-id",
+			       .group = "c1" };
+	struct entry m = { "bind", in_dir("hung/x"), NULL, { "rbind", NULL } };
+
+	return ask_mounts(bundle_like(&like, "exec sleep 1000"), &m, 1);
+}
+
+static void given_up(struct where w, struct answer *a)
+{
+	while (!a->done) {
+		struct answer *other = ask_state("c2", NULL);
+
+		ok_at(w, other);
+		if (other->ns > 100 * LOOP_MSEC * (uint64_t)e2e.slow)
+			fail_at(w, "State took %d ms", (int)(other->ns / LOOP_MSEC));
+		loop_for(20);
+	}
+	fails_with_at(w, a, TTRPC_UNKNOWN, "did not end within 1 s and was given up");
+	took(w, a->text, a->ns, 1000 + LIMIT_KILL_MS);
+}
+
+static void waits(void **st)
+{
+	struct answer *deleting, *starting, *creating;
+	struct run *info;
+	pid_t daemon;
+
+	(void)st;
+	first();
+	second();
+	daemon = mount_hung(in_dir("hung"));
+	if (daemon < 0)
+		print_message("no /dev/fuse\n");
+	script("features", "ignore_term\nhang\n");
+	info = begin_info();
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	deleting = ask_delete("c1", NULL);
+	if (daemon > 0) {
+		starting = ask_start("c2", "e1");
+		creating = third();
+		given_up(HERE, starting);
+		given_up(HERE, creating);
+		umount2(in_dir("hung"), MNT_DETACH);
+		kill(daemon, SIGKILL);
+		waitpid(daemon, NULL, 0);
+	}
+	until_within(LIMIT_FEATURES_MS + SOON, proc_status(info->pid, "State")[0] == 'Z');
+	run_end(info);
+	took(HERE, "-info", info->ns, LIMIT_FEATURES_MS);
+	assert_int_equal(info->status, 0);
+	ok(deleting);
+	took(HERE, "Delete", deleting->ns, LIMIT_LOGGER_END_MS + LIMIT_LOGGER_TERM_MS);
+	kill_task("c2", NULL, SIGKILL);
+	wait_exit("c2", NULL);
+	delete_task("c2", "e1");
+	delete_task("c2", NULL);
+	until(!other_processes());
+	shutdown_shim();
+}
+
+E2E_GROUP(E2E(waits))
