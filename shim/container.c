@@ -8,6 +8,26 @@
 #include "shim/shim.h"
 #include "shim/util.h"
 
+/* Those whose ids have the same hash (FNV-1a): a call in a pod of hundreds looks at a few. */
+static struct container **chain_of(struct shim *s, const char *id)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *id; id++)
+		hash = (hash ^ (unsigned char)*id) * 16777619U;
+	return &s->by_id[hash % ARRAY_SIZE(s->by_id)];
+}
+
+static void unchain(struct container *c)
+{
+	struct container **at = chain_of(c->shim, c->id);
+
+	while (*at && *at != c)
+		at = &(*at)->same_hash;
+	if (*at)
+		*at = c->same_hash;
+}
+
 struct container *container_new(struct shim *s, const char *id, const char *bundle)
 {
 	struct container *c = calloc(1, sizeof(*c));
@@ -28,6 +48,8 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 		container_free(c);
 		return NULL;
 	}
+	c->same_hash = *chain_of(s, id);
+	*chain_of(s, id) = c;
 	return c;
 }
 
@@ -43,6 +65,8 @@ void container_free(struct container *c)
 	timer_disarm(&c->exec_drain);
 	oom_fini(c);
 	command_release(&c->killer);
+	if (c->id)
+		unchain(c);
 	list_del(&c->link);
 	s->n_containers--;
 	spec_release(&c->spec);
@@ -78,12 +102,11 @@ void container_entered(struct container *c)
 
 struct container *container_find(struct shim *s, const char *id, bool reserved)
 {
-	struct container *c;
+	struct container *c = *chain_of(s, id);
 
-	list_for_each(c, &s->containers, link)
-		if (strcmp(c->id, id) == 0)
-			return c->ready || reserved ? c : NULL;
-	return NULL;
+	while (c && strcmp(c->id, id) != 0)
+		c = c->same_hash;
+	return c && (c->ready || reserved) ? c : NULL;
 }
 
 struct process *container_process(struct container *c, const char *exec_id)

@@ -30,6 +30,7 @@ struct op *op_new(size_t size, struct process *p, struct ttrpc_call *call,
 	op->begin = begin;
 	command_init(&op->command, &c->shim->reaper, NULL);
 	list_append(&p->ops, &op->link);
+	c->shim->n_ops++;
 	return op;
 }
 
@@ -71,6 +72,7 @@ void op_next(struct process *p)
 static void op_free(struct op *op)
 {
 	list_del(&op->link);
+	op->process->container->shim->n_ops--;
 	command_release(&op->command);
 	if (op->release)
 		op->release(op);

@@ -122,6 +122,7 @@ int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struc
 		TAKE_FD(fd);
 	} else {
 		c->watch.fd = -1;
+		r->n_unseen++;
 		reaper_sweep(r); /* its SIGCHLD may have come already */
 	}
 	c->reaper = r;
@@ -141,6 +142,8 @@ void child_forget(struct child *c)
 		return;
 	if (fd >= 0)
 		watch_del(&c->watch);
+	else
+		c->reaper->n_unseen--;
 	closep(&fd);
 	c->watch.fd = -1;
 	list_del(&c->link);
@@ -290,7 +293,7 @@ static void sweep(struct work *w)
 	struct reaper *r = container_of(w, struct reaper, sweep);
 	siginfo_t si = { 0 };
 
-	while (report_one(r))
+	while (r->n_unseen > 0 && report_one(r))
 		;
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
 		if (find(r, si.si_pid) || is_nobodys(r, si.si_pid)) {

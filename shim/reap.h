@@ -26,6 +26,7 @@
 struct reaper {
 	struct loop *loop;
 	struct list children; /* struct child: watched, not yet reported */
+	unsigned n_unseen;    /* of them: without a pidfd */
 	struct list births;   /* struct birth, oldest first */
 	struct work sweep;
 	struct timer again;   /* the next look at all children, which is not cheap */

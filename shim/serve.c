@@ -93,34 +93,12 @@ static void on_lease(struct timer *t)
 
 /* ---------------------------------------------------------------- hooks */
 
-static bool container_has_ops(struct container *c)
-{
-	struct process *p;
-
-	if (!list_empty(&c->init.ops))
-		return true;
-	list_for_each(p, &c->execs, link)
-		if (!list_empty(&p->ops))
-			return true;
-	return false;
-}
-
-static bool has_ops(struct shim *s)
-{
-	struct container *c;
-
-	list_for_each(c, &s->containers, link)
-		if (container_has_ops(c))
-			return true;
-	return false;
-}
-
 static void on_quiet(struct loop *l)
 {
 	struct shim *s = container_of(l, struct shim, loop);
 
 	/* Then it is only a command that we wait for, and there will be more to do. */
-	if (!has_ops(s))
+	if (s->n_ops == 0)
 		memory_rest(!s->debug);
 }
 

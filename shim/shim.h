@@ -67,6 +67,7 @@ struct process {
 
 struct container {
 	struct list link; /* on shim->containers */
+	struct container *same_hash; /* the next of shim->by_id[...] */
 	struct shim *shim;
 	char *id, *bundle;
 	bool ready;       /* Create has been answered: visible to other calls */
@@ -107,7 +108,9 @@ struct shim {
 	struct reaper reaper;
 	struct event_queue events;
 	struct list containers;
+	struct container *by_id[64]; /* chains, by the hash of the id */
 	unsigned n_containers; /* those that are being created included */
+	unsigned n_ops;        /* under way, or waiting for their turn */
 
 	const char *ns, *runtime_name;
 	struct socket socket;
