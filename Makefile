@@ -355,7 +355,7 @@ $(FUZZ_NAMES):    # fuzz-NAME: runs that target for FUZZ_SECONDS
 
 .PHONY: check-fresh coverage demo bench bench-baseline check-guard
 bench:            ## the stock shim and ours, measured in turns (BENCH_GROUPS="...": only those); root
-	@contrib/setup build demo check
+	@contrib/setup build demo check bench
 	@$(SUBMAKE) $(SHIM) $(BENCH) $(FAKES)
 	@tests/bench/run $(B) $(BENCH_GROUPS)
 bench-baseline: $(SHIM) $(GUARD) $(FAKES) ## what check's guard compares with: takes today's figures
