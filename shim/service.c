@@ -522,6 +522,7 @@ static void dispatch(struct ttrpc_call *call, const ProtobufCMessage *message)
 	struct request r = { .shim = call->service->data, .call = call, .message = message };
 	struct err e = ERR_INIT;
 
+	assert(m); /* the descriptor has no method that the table has not */
 	if (find_target(m, &r, &e) < 0)
 		err_reply(call, &e);
 	else

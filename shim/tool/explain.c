@@ -169,29 +169,36 @@ static bool set_bundle(struct explain *x, const struct request *r, const char *d
 	return x->bundle;
 }
 
-static int read_options(struct explain *x, const struct request *r)
+static int read_given_options(struct explain *x, const char *path)
 {
 	struct spec_options *o = &x->options;
-	_cleanup_free_ char *path = NULL, *text = NULL;
 	struct spec_error e = { .text = "" };
+	_cleanup_free_ char *text = NULL;
 	size_t len;
 	int code;
 
-	if (!r->options) {
-		path = str_printf("%s/options.json", x->bundle);
-		code = path ? spec_options_load(path, o, &e) : -ENOMEM;
-		return code < 0 && code != -ENOENT && code != -EACCES
-			       ? tool_fail("%s", e.text)
-			       : TOOL_OK;
-	}
-	code = file_read_followed(r->options, OPTIONS_MAX, &text, &len);
+	code = file_read_followed(path, OPTIONS_MAX, &text, &len);
 	if (code < 0)
-		return tool_fail("%s: %s", r->options, err_strerror(-code));
+		return tool_fail("%s: %s", path, err_strerror(-code));
 	if (text[strspn(text, " \t\r\n")] == '{')
-		code = spec_options_load(r->options, o, &e);
+		code = spec_options_load(path, o, &e);
 	else
-		code = spec_options_parse_toml(r->options, text, len, o, NULL, NULL, &e);
+		code = spec_options_parse_toml(path, text, len, o, NULL, NULL, &e);
 	return code < 0 ? tool_fail("%s", e.text) : TOOL_OK;
+}
+
+static int read_options(struct explain *x, const struct request *r)
+{
+	_cleanup_free_ char *path = NULL;
+	struct spec_error e = { .text = "" };
+	int code;
+
+	if (r->options)
+		return read_given_options(x, r->options);
+	path = str_printf("%s/options.json", x->bundle);
+	code = path ? spec_options_load(path, &x->options, &e) : -ENOMEM;
+	return code < 0 && code != -ENOENT && code != -EACCES ? tool_fail("%s", e.text)
+							      : TOOL_OK;
 }
 
 static bool set_rootfs(struct explain *x)

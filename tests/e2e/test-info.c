@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
+
 #define FEATURES "types.containerd.io/opencontainers/runtime-spec/1/features/Features"
 
 static const char *const flags[] = { "-info", NULL };
@@ -89,6 +91,28 @@ static void features_fail(void **st)
 	}
 }
 
+/* More than any runtime has to say is taken for nothing said. */
+static void features_of_a_megabyte(void **st)
+{
+	static const size_t sizes[] = { 60000, LIMIT_FEATURES + 1 };
+
+	(void)st;
+	e2e.binary_name = in_dir("runtime");
+	for (size_t k = 0; k < 2; k++) {
+		char *sh = text("#!/bin/sh\nhead -c %zu /dev/zero\n", sizes[k]);
+		Types__RuntimeInfo *i;
+
+		write_file(e2e.binary_name, sh, strlen(sh));
+		chmod(e2e.binary_name, 0755);
+		i = info_with_options(HERE);
+		if (sizes[k] > LIMIT_FEATURES)
+			assert_null(i->features);
+		else
+			assert_int_equal(i->features->value.len, sizes[k]);
+		release(i);
+	}
+}
+
 static void runtime_is_missing(void **st)
 {
 	struct run *r;
@@ -104,5 +128,5 @@ static void runtime_is_missing(void **st)
 	assert_non_null(strstr(r->err, "\"no-runc\""));
 }
 
-E2E_GROUP(E2E(nothing_on_stdin), E2E(with_options), E2E(features_fail),
+E2E_GROUP(E2E(nothing_on_stdin), E2E(with_options), E2E(features_fail), E2E(features_of_a_megabyte),
 	  E2E(runtime_is_missing))

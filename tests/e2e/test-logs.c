@@ -139,6 +139,35 @@ static void drop_and_go_on(void **st)
 	assert_true(said_in_log("dropped") > 1000000);
 }
 
+/* Without line ends nothing could begin anew; then it goes on anywhere. */
+static void drop_without_lines(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *r = reader_open(io.out);
+	struct bundle *b;
+
+	(void)st;
+	reader_pause(r, true);
+	b = annotated("\"io.brass.log.policy\":\"drop\"",
+		      text("printf %%01000000d 0; touch %s; "
+			   "while [ ! -e %s ]; do sleep 0.01; done; "
+			   "for i in 1 2 3 4 5 6 7 8; do printf y%%08000d 0; sleep 0.01; done",
+			   in_dir("1"), in_dir("2")));
+	create_io(b, &io);
+	start("c1", NULL);
+	until_within(4 * SOON, exists(in_dir("1")));
+	reader_pause(r, false);
+	until(r->len > 0);
+	loop_for(50);
+	assert_null(strchr(r->data, 'y'));
+	write_file(in_dir("2"), "", 0);
+	wait_exit("c1", NULL);
+	end();
+	until(r->eof);
+	assert_non_null(strchr(r->data, 'y'));
+	assert_true(said_in_log("dropped") > 100000);
+}
+
 /* Without a policy it waits, and every byte arrives. */
 static void block_is_the_default(void **st)
 {
@@ -311,6 +340,6 @@ static void disk_is_full_for_a_while(void **st)
 	umount2(disk, MNT_DETACH);
 }
 
-E2E_GROUP(E2E(drop_while_nobody_reads), E2E(drop_and_go_on), E2E(block_is_the_default),
+E2E_GROUP(E2E(drop_while_nobody_reads), E2E(drop_and_go_on), E2E(drop_without_lines), E2E(block_is_the_default),
 	  E2E(rate_makes_it_wait), E2E(rate_and_drop), E2E(drop_of_a_terminal),
 	  E2E(execs_are_not_logs), E2E(bad_annotations), E2E(disk_is_full_for_a_while))

@@ -341,6 +341,28 @@ static void takes_too_long(void **st)
 	shutdown_shim();
 }
 
+/* A list of pids that is longer than any is cut, and then it is none. */
+static void lists_too_many(void **st)
+{
+	char *wrapper = in_dir("wrapper"), *sh;
+
+	(void)st;
+	sh = text("#!/bin/sh\ncase \"$*\" in *' ps '*) printf '[1'; "
+		  "seq -f ,%%.0f 1 300000; echo ']'; exit ;; esac\nexec %s \"$@\"\n",
+		  e2e.fake);
+	write_file(wrapper, sh, strlen(sh));
+	chmod(wrapper, 0755);
+	e2e.no_cgroup = true; /* or else nobody asks the runtime */
+	e2e.binary_name = wrapper;
+	create(ready());
+	start("c1", NULL);
+	fails_with(ask_pids("c1"), TTRPC_UNKNOWN, " ps: ps:");
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
 /* It has put a process into the container when its time is up: that one goes as well. */
 static void takes_too_long_afterwards(void **st)
 {
@@ -419,5 +441,5 @@ E2E_GROUP(E2E(missing), E2E(not_executable), E2E(found_in_path),
 	  E2E(lies_about_whose_pid_it_is),
 	  E2E(start_fails), E2E(delete_fails), E2E(deleted_by_somebody_else),
 	  E2E(kill_is_refused), E2E(leaves_a_child_behind), E2E(takes_too_long),
-	  E2E(takes_too_long_afterwards),
+	  E2E(takes_too_long_afterwards), E2E(lists_too_many),
 	  E2E(command_lines))

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "shim/limits.h"
+
 #define GONE TTRPC_NOT_FOUND, "container not created: not found"
 
 /* A call by name, on c1 or on an exec of it. */
@@ -300,6 +302,42 @@ static void bad_process_documents(void **st)
 	expect_no_more_events();
 }
 
+/* More namespaces than there are kinds of them: refused before anybody is asked. */
+static void checkpoint_of_many_namespaces(void **st)
+{
+	Task__CheckpointTaskRequest q = TASK__CHECKPOINT_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Runc__CheckpointOptions o = RUNC__CHECKPOINT_OPTIONS__INIT;
+	char *kinds[LIMIT_EMPTY_NAMESPACES + 1];
+
+	(void)st;
+	for (size_t i = 0; i <= LIMIT_EMPTY_NAMESPACES; i++)
+		kinds[i] = text("network");
+	create(shim_for("c1", "exec sleep 1000"));
+	start("c1", NULL);
+	o.empty_namespaces = kinds;
+	q.id = text("c1");
+	q.path = in_dir("images");
+	q.options = &any;
+	any.type_url = text("containerd.runc.v1.CheckpointOptions");
+	for (size_t n = LIMIT_EMPTY_NAMESPACES; n <= LIMIT_EMPTY_NAMESPACES + 1; n++) {
+		struct answer *a;
+
+		o.n_empty_namespaces = n;
+		any.value.len = pack(&o.base, &any.value.data);
+		a = await(ask("Checkpoint", &q));
+		assert_int_not_equal(a->code, TTRPC_OK); /* of which the fake knows nothing */
+		assert_int_equal(strstr(a->text, "17 empty namespaces") != NULL,
+				 n > LIMIT_EMPTY_NAMESPACES);
+		assert_int_equal(calls_of("checkpoint"), 1);
+	}
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
 E2E_GROUP(E2E(init_states), E2E(exec_states), E2E(unknown_container), E2E(unknown_exec),
 	  E2E(create_twice), E2E(create_twice_at_once), E2E(bad_container_ids),
-	  E2E(bad_exec_ids), E2E(bad_process_documents))
+	  E2E(bad_exec_ids), E2E(bad_process_documents),
+	  E2E(checkpoint_of_many_namespaces))

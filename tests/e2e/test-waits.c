@@ -90,14 +90,13 @@ static void took(struct where w, const char *what, uint64_t ns, unsigned ms)
 		fail_at(w, "%s took %u ms, expected: %u", what, passed, ms);
 }
 
-/* c1 has a logger that does not end, and an exec whose runtime cannot be ended. */
+/* c1 has a logger that does not end. */
 static struct bundle *first(void)
 {
 	struct stdio io = { 0 };
 	struct bundle *b;
 
-	e2e.extra_env[0] = "BRASS_RUNTIME_TIMEOUT_MS=1000";
-	e2e.extra_env[1] = "BRASS_MOUNT_TIMEOUT_MS=1000";
+	e2e.extra_env[0] = "BRASS_MOUNT_TIMEOUT_MS=1000";
 	io.out = text("binary://%s",
 		      put_script("logger", "trap '' TERM\nexec 5>&-\nexec sleep 3000\n"));
 	io.err = io.out;
@@ -114,10 +113,10 @@ static void second(void)
 			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "c1" };
 
-	e2e.binary_name =
-		put_script("runtime", text("case \"$*\" in *' exec '*) cd %s/x ;; esac\n"
-					   "exec %s \"$@\"\n",
-					   in_dir("hung"), e2e.fake));
+	e2e.binary_name = put_script(
+		"runtime", text("case \"$*\" in *' exec '*) touch %s; cd %s/x ;; esac\n"
+				"exec %s \"$@\"\n",
+				in_dir("hangs"), in_dir("hung"), e2e.fake));
 	create(bundle_like(&like, "exec sleep 1000"));
 	start("c2", NULL);
 	exec_add("c2", "e1", "exit 0");
@@ -135,7 +134,7 @@ static struct answer *third(void)
 	return ask_mounts(bundle_like(&like, "exec sleep 1000"), &m, 1);
 }
 
-static void given_up(struct where w, struct answer *a)
+static void given_up(struct where w, struct answer *a, unsigned after)
 {
 	while (!a->done) {
 		struct answer *other = ask_state("c2", NULL);
@@ -145,43 +144,56 @@ static void given_up(struct where w, struct answer *a)
 			fail_at(w, "State took %d ms", (int)(other->ns / LOOP_MSEC));
 		loop_for(20);
 	}
-	fails_with_at(w, a, TTRPC_UNKNOWN, "did not end within 1 s and was given up");
-	took(w, a->text, a->ns, 1000 + LIMIT_KILL_MS);
+	fails_with_at(w, a, TTRPC_UNKNOWN,
+		      text("did not end within %u s and was given up", after / 1000));
+	took(w, a->text, a->ns, after + LIMIT_KILL_MS);
+}
+
+/* A mount, and the exec of an init that has died. */
+static void never_end(void)
+{
+	pid_t daemon = mount_hung(in_dir("hung"));
+	struct answer *starting, *creating, *waiting;
+
+	if (daemon < 0) {
+		print_message("no /dev/fuse\n");
+		kill_task("c2", NULL, SIGKILL);
+		return;
+	}
+	starting = ask_start("c2", "e1");
+	until(exists(in_dir("hangs")));
+	creating = third();
+	waiting = ask_wait("c2", NULL);
+	kill_task("c2", NULL, SIGKILL);
+	given_up(HERE, creating, 1000);
+	given_up(HERE, starting, LIMIT_RUNTIME_ORPHAN_MS);
+	/* It could not wait any longer for an exec that may still come. */
+	ok(waiting);
+	took(HERE, "Wait", waiting->ns, LIMIT_EXEC_DRAIN_MS);
+	umount2(in_dir("hung"), MNT_DETACH);
+	kill(daemon, SIGKILL);
+	waitpid(daemon, NULL, 0);
 }
 
 static void waits(void **st)
 {
-	struct answer *deleting, *starting, *creating;
+	struct answer *deleting;
 	struct run *info;
-	pid_t daemon;
 
 	(void)st;
 	first();
 	second();
-	daemon = mount_hung(in_dir("hung"));
-	if (daemon < 0)
-		print_message("no /dev/fuse\n");
 	script("features", "ignore_term\nhang\n");
 	info = begin_info();
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
 	deleting = ask_delete("c1", NULL);
-	if (daemon > 0) {
-		starting = ask_start("c2", "e1");
-		creating = third();
-		given_up(HERE, starting);
-		given_up(HERE, creating);
-		umount2(in_dir("hung"), MNT_DETACH);
-		kill(daemon, SIGKILL);
-		waitpid(daemon, NULL, 0);
-	}
-	until_within(LIMIT_FEATURES_MS + SOON, proc_status(info->pid, "State")[0] == 'Z');
+	never_end();
 	run_end(info);
-	took(HERE, "-info", info->ns, LIMIT_FEATURES_MS);
 	assert_int_equal(info->status, 0);
+	assert_true(info->out_len > 0);
 	ok(deleting);
 	took(HERE, "Delete", deleting->ns, LIMIT_LOGGER_END_MS + LIMIT_LOGGER_TERM_MS);
-	kill_task("c2", NULL, SIGKILL);
 	wait_exit("c2", NULL);
 	delete_task("c2", "e1");
 	delete_task("c2", NULL);
