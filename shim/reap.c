@@ -218,20 +218,22 @@ uint64_t reap_start_time(pid_t pid)
 }
 
 /*
- * In the session of a process that is neither itself, nor we, nor a command under
- * way: sessions are inherited, so it descends from some container's process. What
- * a runtime makes leads a session of its own, or is in the runtime's.
+ * In the session of a container's process: sessions are inherited, so it descends
+ * from it. That leader must be there, and older than the commands under way or one
+ * that is watched: crun's execs are in the session of a process that crun had put
+ * between, and that is gone. (Its number is nobody else's while the session lasts.)
  */
-static bool is_of_other_session(struct reaper *r, pid_t pid, pid_t session)
+static bool is_of_older_session(struct reaper *r, pid_t session, uint64_t since)
 {
 	const struct birth *b;
+	struct looks leader;
 
-	if (session == 0 || session == pid || session == getsid(0))
+	if (session == 0 || session == getsid(0))
 		return false;
 	list_for_each(b, &r->births, link)
 		if (b->pid == session)
 			return false;
-	return true;
+	return find(r, session) || (look_up(session, &leader) && leader.start < since);
 }
 
 /*
@@ -244,8 +246,11 @@ static bool is_nobodys(struct reaper *r, pid_t pid)
 	const struct birth *oldest = list_first(&r->births, struct birth, link);
 	struct looks l;
 
-	return !oldest || (look_up(pid, &l) && (l.start < oldest->since ||
-						is_of_other_session(r, pid, l.session)));
+	if (!oldest)
+		return true;
+	return look_up(pid, &l) && (l.start < oldest->since ||
+				    (l.session != pid &&
+				     is_of_older_session(r, l.session, oldest->since)));
 }
 
 /*

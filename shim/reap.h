@@ -9,9 +9,10 @@
  * if it is dead already, the pidfd is readable at once and waitid(2) gives its
  * true status. Since only we can reap it, its pid cannot be reused before.
  * Only an orphan that is older than every such command, or in the session of a
- * container's process, cannot be what one of them is about to report, and is reaped
- * meanwhile: so a container that is given execs without a pause keeps no zombies,
- * and one hanging command only those that were born after it and lead a session.
+ * container's process that lives, cannot be what one of them is about to report, and is
+ * reaped meanwhile: so a container that is given execs without a pause keeps no zombies,
+ * and one hanging command only those that were born after it and whose session's leader
+ * they are, or is gone.
  *
  * Only reap.c waits.
  */

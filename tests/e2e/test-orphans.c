@@ -66,7 +66,7 @@ static void while_an_exec_hangs(void **st)
 	end();
 }
 
-/* Nor do those that are born after it, of the init or of another exec that is gone. */
+/* Nor do those that are born after it, of the init or of another exec that lives. */
 static void born_while_an_exec_hangs(void **st)
 {
 	struct answer *starting;
@@ -85,14 +85,15 @@ static void born_while_an_exec_hangs(void **st)
 	orphan = pid_in(in_dir("pid"));
 	write_file(in_dir("go"), "", 0);
 	until(!exists(text("/proc/%d", orphan)));
-	exec_add("c1", "e2",
-		 text("%sexit 5", leave_orphan(in_dir("pid2"), in_dir("go2"))));
+	exec_add("c1", "e2", text("%swhile [ ! -e %s ]; do sleep 0.01; done; exit 5",
+				  leave_orphan(in_dir("pid2"), in_dir("go2")), in_dir("end")));
 	start("c1", "e2");
-	assert_int_equal(wait_exit("c1", "e2")->exit_status, 5);
-	delete_task("c1", "e2");
 	orphan = pid_in(in_dir("pid2"));
 	write_file(in_dir("go2"), "", 0);
 	until(!exists(text("/proc/%d", orphan)));
+	write_file(in_dir("end"), "", 0);
+	assert_int_equal(wait_exit("c1", "e2")->exit_status, 5);
+	delete_task("c1", "e2");
 	assert_false(starting->done);
 	write_file(in_dir("on"), "", 0);
 	ok(starting);
@@ -147,24 +148,28 @@ static void without_a_pause(void **st)
 	end();
 }
 
-/*
- * A wrapper that outlives the runtime: the exec is a zombie of ours while the
- * command is under way. Another orphan's death makes the shim look at it, and it
- * must leave it alone.
- */
-static void the_newborn_is_spared(void **st)
+/* The runtime is a shell script, whose exec waits for @on after its work. */
+static void use_wrapper(const char *exec)
 {
 	char *wrapper = in_dir("wrapper"), *sh;
-	struct answer *starting;
-	pid_t orphan;
 
-	(void)st;
-	sh = text("#!/bin/sh\n%s \"$@\"\nr=$?\ncase \"$*\" in *exec*) touch %s\n"
-		  "while [ ! -e %s ]; do sleep 0.01; done;; esac\nexit $r\n",
-		  e2e.fake, in_dir("done"), in_dir("on"));
+	sh = text("#!/bin/sh\ncase \"$*\" in *exec*) %s\ntouch %s\n"
+		  "while [ ! -e %s ]; do sleep 0.01; done; exit 0;; esac\nexec %s \"$@\"\n",
+		  exec, in_dir("done"), in_dir("on"), e2e.fake);
 	write_file(wrapper, sh, strlen(sh));
 	chmod(wrapper, 0755);
 	e2e.binary_name = wrapper;
+}
+
+/*
+ * The exec is a zombie of ours while the command is under way. Another orphan's
+ * death makes the shim look at it, and it must leave it alone.
+ */
+static void newborn_is_spared(void)
+{
+	struct answer *starting;
+	pid_t orphan;
+
 	running(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
 	orphan = pid_in(in_dir("pid"));
 	loop_for(30);
@@ -181,5 +186,23 @@ static void the_newborn_is_spared(void **st)
 	end();
 }
 
+/* A wrapper that outlives the runtime. */
+static void the_newborn_is_spared(void **st)
+{
+	(void)st;
+	use_wrapper(text("%s \"$@\"", e2e.fake));
+	newborn_is_spared();
+}
+
+/* crun's execs are in the session of a process that stood between, and is gone. */
+static void the_newborn_of_a_lost_session_is_spared(void **st)
+{
+	(void)st;
+	use_wrapper(text("while [ \"$1\" != --pid-file ]; do shift; done\n"
+			 "setsid sh -c '(while [ ! -e %s ]; do sleep 0.01; done; exit 7) & "
+			 "printf $! >$1' sh \"$2\"", in_dir("done")));
+	newborn_is_spared();
+}
+
 E2E_GROUP(E2E(while_an_exec_hangs), E2E(born_while_an_exec_hangs), E2E(without_a_pause),
-	  E2E(the_newborn_is_spared))
+	  E2E(the_newborn_is_spared), E2E(the_newborn_of_a_lost_session_is_spared))
