@@ -73,14 +73,14 @@ no_ooms() {
 }
 
 @test "metrics are those that the stock shim reads from the same cgroup" {
-	local both=/$CONTAINERD_NAMESPACE/both i
+	local both=/$CONTAINERD_NAMESPACE/both i limits=(--memory-limit 67108864)
 	[ -x "$(there "$STOCK")" ] || skip 'there is no stock shim'
-	ctr_run -d --cgroup "$both" --memory-limit 67108864 --cpu-quota 50000 \
-		--cpu-period 100000 "$IMAGE" c1 sh -c 'i=0
+	limits+=(--cpu-quota 50000 --cpu-period 100000)
+	ctr_run -d --cgroup "$both" "${limits[@]}" "$IMAGE" c1 sh -c 'i=0
 			while [ $i -lt 100000 ]; do i=$((i + 1)); done
 			dd if=/dev/zero of=/x bs=1M count=5; echo >/ready; exec sleep 1000'
 	soon test -e "/proc/$(task_pid c1)/root/ready"
-	RUNTIME=$STOCK run ctr_run -d --cgroup "$both" "$IMAGE" c2 sleep 1000
+	RUNTIME=$STOCK run ctr_run -d --cgroup "$both" "${limits[@]}" "$IMAGE" c2 sleep 1000
 	[[ $output != *'cgroup is not empty'* ]] || skip 'this runc takes no cgroup that is in use'
 	[ "$status" = 0 ]
 	soon has_pids c1 2
