@@ -226,3 +226,20 @@ uint32_t start_at(struct where w, const char *id, const char *exec_id)
 				ours[i]);
 	return pid;
 }
+
+struct bundle *run_c1(const char *command)
+{
+	struct bundle *b = shim_for("c1", command);
+
+	create(b);
+	start("c1", NULL);
+	return b;
+}
+
+void end_c1(void)
+{
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}

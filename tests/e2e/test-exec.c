@@ -8,26 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-static struct bundle *running(const char *command)
-{
-	struct bundle *b = shim_for("c1", command);
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	ok(ask_kill("c1", NULL, SIGKILL, true));
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void life_of_an_exec(void **st)
 {
-	struct bundle *b = running("exec sleep 1000");
+	struct bundle *b = run_c1("exec sleep 1000");
 	const Task__StateResponse *s;
 	const Task__DeleteResponse *d;
 	struct answer *waiting;
@@ -65,7 +48,7 @@ static void life_of_an_exec(void **st)
 	assert_int_equal(
 		((const Events__TaskExecStarted *)(const void *)event(3)->message)->pid,
 		pid);
-	end();
+	end_c1();
 	expect_events("exit c1 c1 137", "delete c1 137");
 	expect_no_more_events();
 }
@@ -74,7 +57,7 @@ static void life_of_an_exec(void **st)
 static void exit_before_exec_returns(void **st)
 {
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	script("exec.e1", "init_exits 4\nafter\ndelay_ms 50\n");
 	exec_add("c1", "e1", "true");
 	assert_int_not_equal(start("c1", "e1"), 0);
@@ -82,7 +65,7 @@ static void exit_before_exec_returns(void **st)
 	assert_int_equal(delete_task("c1", "e1")->exit_status, 4);
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
 		      "exit c1 e1 4");
-	end();
+	end_c1();
 }
 
 /* It fails: created as before, waiters released, later ones too, nothing held, no event. */
@@ -94,7 +77,7 @@ static void exec_fails(void **st)
 	int fds;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	reader_open(io.out);
 	reader_open(io.err);
 	fds = count_fds(e2e.server);
@@ -114,7 +97,7 @@ static void exec_fails(void **st)
 	assert_int_equal(count_fds(e2e.server), fds);
 	assert_int_equal(delete_task("c1", "e1")->exit_status, 0);
 	expect_events("create c1", "start c1", "exec-added c1 e1");
-	end();
+	end_c1();
 	expect_events("exit c1 c1 137", "delete c1 137");
 	expect_no_more_events();
 }
@@ -127,7 +110,7 @@ static void program_not_found(void **st)
 	const char *json = "{\"args\":[\"nosuch\"],\"cwd\":\"/\",\"env\":[]}";
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	q.id = text("c1");
 	q.exec_id = text("e1");
 	spec.value.data = (uint8_t *)text("%s", json);
@@ -137,7 +120,7 @@ static void program_not_found(void **st)
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN,
 		   "exec: \"nosuch\": executable file not found in $PATH");
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 static void twenty_at_once(void **st)
@@ -145,7 +128,7 @@ static void twenty_at_once(void **st)
 	struct answer *starting[20], *waiting[20];
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	for (size_t i = 0; i < 20; i++) {
 		char *id = text("e%zu", i);
 
@@ -159,7 +142,7 @@ static void twenty_at_once(void **st)
 		assert_int_equal(as_wait(ok(waiting[i]))->exit_status, i);
 		assert_int_equal(delete_task("c1", text("e%zu", i))->exit_status, i);
 	}
-	end();
+	end_c1();
 }
 
 /* They run side by side: none waits for the other's runtime command. */
@@ -168,7 +151,7 @@ static void execs_do_not_wait_for_each_other(void **st)
 	struct answer *slow;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	script("exec.slow", text("wait_for %s\n", in_dir("go")));
 	exec_add("c1", "slow", "exit 1");
 	exec_add("c1", "fast", "exit 2");
@@ -180,7 +163,7 @@ static void execs_do_not_wait_for_each_other(void **st)
 	write_file(in_dir("go"), "", 0);
 	ok(slow);
 	assert_int_equal(wait_exit("c1", "slow")->exit_status, 1);
-	end();
+	end_c1();
 }
 
 /* A hundred one after the other leave no descriptor in the shim. */
@@ -190,7 +173,7 @@ static void a_hundred_leave_nothing(void **st)
 	int fds = 0;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	for (int i = 0; i < 101; i++) {
 		char *id = text("e%d", i);
 		struct reader *out = reader_open(io.out), *err = reader_open(io.err);
@@ -205,14 +188,14 @@ static void a_hundred_leave_nothing(void **st)
 			fds = count_fds(e2e.server);
 	}
 	assert_int_equal(count_fds(e2e.server), fds);
-	end();
+	end_c1();
 }
 
 /* All execs' exits come before the init's, which is the last. */
 static void exits_in_order(void **st)
 {
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	for (int i = 0; i < 5; i++) {
 		exec_add("c1", text("e%d", i), "exec sleep 1000");
 		start("c1", text("e%d", i));
@@ -238,7 +221,7 @@ static void exec_outlives_init(void **st)
 
 	(void)st;
 	e2e.extra_env[0] = "BRASS_EXEC_DRAIN_TIMEOUT_MS=300";
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	init = state("c1", NULL)->pid;
 	exec_add("c1", "e1", "exec sleep 1000");
 	exec = start("c1", "e1");
@@ -266,7 +249,7 @@ static void init_dies_while_exec_hangs(void **st)
 	uint32_t init;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	init = state("c1", NULL)->pid;
 	script("exec.e1",
 	       text("wait_for %s\nerror exec failed: no init\n", in_dir("go")));
@@ -332,7 +315,7 @@ static void large_arguments(void **st)
 	struct reader *out;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	out = reader_open(io.out);
 	reader_open(io.err);
 	command = text("cat <<'END'\n%s\nEND\n", big);
@@ -342,7 +325,7 @@ static void large_arguments(void **st)
 	until(out->eof);
 	assert_string_equal(out->data, text("%s\n", big));
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(life_of_an_exec), E2E(exit_before_exec_returns), E2E(exec_fails),

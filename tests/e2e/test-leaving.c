@@ -10,27 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct bundle *running(const char *command)
-{
-	struct bundle *b = shim_for("c1", command);
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void shutdown_with_container(void **st)
 {
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	for (int i = 0; i < 10; i++)
 		ok(ask_shutdown());
 	assert_true(exists(e2e.path));
@@ -50,7 +33,7 @@ static void shutdown_closes_connections(void **st)
 	struct answer *a;
 
 	(void)st;
-	running("exit 0");
+	run_c1("exit 0");
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
 	ttrpc_client_init(&other, &e2e.loop, e2e.path);
@@ -100,7 +83,7 @@ static void no_lease_with_container(void **st)
 
 	(void)st;
 	e2e.extra_env[0] = "BRASS_LEASE_MS=200";
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	ttrpc_client_close(&e2e.client);
 	loop_for(500);
 	path = text("%s", e2e.path);
@@ -130,7 +113,7 @@ static void sigterm_without_container(void **st)
 /* It goes when the last container has ended; the true status is on record. */
 static void sigterm_with_container(void **st)
 {
-	struct bundle *b = running(
+	struct bundle *b = run_c1(
 		text("while [ ! -e %s ]; do sleep 0.01; done; exit 6", in_dir("go")));
 	Task__DeleteResponse *d;
 	struct run *r;
@@ -155,14 +138,14 @@ static void sigterm_with_container(void **st)
 static void other_signals(void **st)
 {
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	kill(e2e.server, SIGUSR1);
 	kill(e2e.server, SIGPIPE);
 	kill(e2e.server, SIGCHLD);
 	ok(ask_state("c1", NULL));
 	loop_for(50);
 	assert_true(is_alive(e2e.server));
-	end();
+	end_c1();
 }
 
 /* Orphans of the container are reaped. */
@@ -171,12 +154,12 @@ static void orphans_are_reaped(void **st)
 	pid_t child;
 
 	(void)st;
-	running(text("sh -c 'sleep 0.05 & echo $! >%s'; exec sleep 1000",
-		     in_dir("child")));
+	run_c1(text("sh -c 'sleep 0.05 & echo $! >%s'; exec sleep 1000",
+		    in_dir("child")));
 	until(exists(in_dir("child")) && strlen(read_file(in_dir("child"), NULL)) > 1);
 	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
 	until(!exists(text("/proc/%d", child)));
-	end();
+	end_c1();
 }
 
 /* The log is full and nobody reads it: calls go on. */
@@ -207,7 +190,7 @@ static void log_full(void **st)
 		delete_task("c1", id);
 	}
 	close(fd);
-	end();
+	end_c1();
 }
 
 /* The log's reader is gone, as when containerd was killed. */
@@ -224,7 +207,7 @@ static void log_broken(void **st)
 		reader_close(log);
 	create(b);
 	start("c1", NULL);
-	end();
+	end_c1();
 }
 
 static long switches(pid_t pid)
@@ -256,7 +239,7 @@ static void idle(void **st)
 	loop_for(3000);
 	assert_int_equal(switches(e2e.server), before);
 	assert_false(waiting->done);
-	end();
+	end_c1();
 }
 
 /* With events that nobody takes: a few wake-ups in two seconds, not hundreds. */
@@ -266,7 +249,7 @@ static void idle_without_containerd(void **st)
 
 	(void)st;
 	sink_close();
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	/* Eight tries, each after twice the pause, are over by then: the next is a minute off. */
 	loop_for(3000);
 	before = switches(e2e.server);
@@ -274,7 +257,7 @@ static void idle_without_containerd(void **st)
 	assert_int_equal(switches(e2e.server), before);
 	sink_open();
 	expect_events("create c1", "start c1");
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),

@@ -25,23 +25,6 @@ static pid_t pid_in(const char *file)
 	return (pid_t)strtol(read_file(file, NULL), NULL, 10);
 }
 
-static struct bundle *running(const char *command)
-{
-	struct bundle *b = shim_for("c1", command);
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 /* One that is older than a hanging exec does not wait for it. */
 static void while_an_exec_hangs(void **st)
 {
@@ -49,7 +32,7 @@ static void while_an_exec_hangs(void **st)
 	pid_t orphan;
 
 	(void)st;
-	running(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
+	run_c1(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
 	orphan = pid_in(in_dir("pid"));
 	loop_for(30); /* the kernel tells times apart from 10 ms on */
 	script("exec.e1", text("touch %s\nwait_for %s\n", in_dir("hangs"), in_dir("on")));
@@ -63,7 +46,7 @@ static void while_an_exec_hangs(void **st)
 	ok(starting);
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 /* Nor do those that are born after it, of the init or of another exec that lives. */
@@ -74,8 +57,8 @@ static void born_while_an_exec_hangs(void **st)
 	pid_t orphan;
 
 	(void)st;
-	running(text("while [ ! -e %s ]; do sleep 0.01; done; %sexec sleep 1000", born,
-		     leave_orphan(in_dir("pid"), in_dir("go"))));
+	run_c1(text("while [ ! -e %s ]; do sleep 0.01; done; %sexec sleep 1000", born,
+		    leave_orphan(in_dir("pid"), in_dir("go"))));
 	script("exec.e1", text("touch %s\nwait_for %s\n", in_dir("hangs"), in_dir("on")));
 	exec_add("c1", "e1", "exit 3");
 	starting = ask_start("c1", "e1");
@@ -85,8 +68,9 @@ static void born_while_an_exec_hangs(void **st)
 	orphan = pid_in(in_dir("pid"));
 	write_file(in_dir("go"), "", 0);
 	until(!exists(text("/proc/%d", orphan)));
-	exec_add("c1", "e2", text("%swhile [ ! -e %s ]; do sleep 0.01; done; exit 5",
-				  leave_orphan(in_dir("pid2"), in_dir("go2")), in_dir("end")));
+	exec_add("c1", "e2",
+		 text("%swhile [ ! -e %s ]; do sleep 0.01; done; exit 5",
+		      leave_orphan(in_dir("pid2"), in_dir("go2")), in_dir("end")));
 	start("c1", "e2");
 	orphan = pid_in(in_dir("pid2"));
 	write_file(in_dir("go2"), "", 0);
@@ -99,7 +83,7 @@ static void born_while_an_exec_hangs(void **st)
 	ok(starting);
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 static int zombies_of(pid_t parent)
@@ -126,7 +110,7 @@ static void without_a_pause(void **st)
 	int most = 0, n;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	script("exec", "delay_ms 60\n");
 	for (int i = 0; i < 60; i++) {
 		char *id = text("e%d", i);
@@ -145,7 +129,7 @@ static void without_a_pause(void **st)
 	/* More than a hundred died; those of the last look may be there. */
 	assert_in_range(most, 0, 20);
 	until(zombies_of(e2e.server) == 0);
-	end();
+	end_c1();
 }
 
 /* The runtime is a shell script, whose exec waits for @on after its work. */
@@ -153,9 +137,10 @@ static void use_wrapper(const char *exec)
 {
 	char *wrapper = in_dir("wrapper"), *sh;
 
-	sh = text("#!/bin/sh\ncase \"$*\" in *exec*) %s\ntouch %s\n"
-		  "while [ ! -e %s ]; do sleep 0.01; done; exit 0;; esac\nexec %s \"$@\"\n",
-		  exec, in_dir("done"), in_dir("on"), e2e.fake);
+	sh = text(
+		"#!/bin/sh\ncase \"$*\" in *exec*) %s\ntouch %s\n"
+		"while [ ! -e %s ]; do sleep 0.01; done; exit 0;; esac\nexec %s \"$@\"\n",
+		exec, in_dir("done"), in_dir("on"), e2e.fake);
 	write_file(wrapper, sh, strlen(sh));
 	chmod(wrapper, 0755);
 	e2e.binary_name = wrapper;
@@ -170,7 +155,7 @@ static void newborn_is_spared(void)
 	struct answer *starting;
 	pid_t orphan;
 
-	running(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
+	run_c1(text("%sexec sleep 1000", leave_orphan(in_dir("pid"), in_dir("go"))));
 	orphan = pid_in(in_dir("pid"));
 	loop_for(30);
 	exec_add("c1", "e1", "exit 7");
@@ -183,7 +168,7 @@ static void newborn_is_spared(void)
 	ok(starting);
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 7);
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 /* A wrapper that outlives the runtime. */
@@ -198,9 +183,11 @@ static void the_newborn_is_spared(void **st)
 static void the_newborn_of_a_lost_session_is_spared(void **st)
 {
 	(void)st;
-	use_wrapper(text("while [ \"$1\" != --pid-file ]; do shift; done\n"
-			 "setsid sh -c '(while [ ! -e %s ]; do sleep 0.01; done; exit 7) & "
-			 "printf $! >$1' sh \"$2\"", in_dir("done")));
+	use_wrapper(
+		text("while [ \"$1\" != --pid-file ]; do shift; done\n"
+		     "setsid sh -c '(while [ ! -e %s ]; do sleep 0.01; done; exit 7) & "
+		     "printf $! >$1' sh \"$2\"",
+		     in_dir("done")));
 	newborn_is_spared();
 }
 

@@ -22,23 +22,6 @@ static void signal_shim(int signo, char state)
 	until((proc_status(e2e.server, "State")[0] == 'T') == (state == 'T'));
 }
 
-static struct bundle *running(const char *command)
-{
-	struct bundle *b = shim_for("c1", command);
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	ok(ask_kill("c1", NULL, SIGKILL, true));
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void exec_runs(const char *id)
 {
 	exec_add("c1", id, "exit 5");
@@ -53,7 +36,7 @@ static void stopped(void **st)
 	struct answer *starting, *waiting, *last;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	exec_add("c1", "ends",
 		 text("until test -e %s; do sleep 0.01; done; exit 3", in_dir("end")));
 	start("c1", "ends");
@@ -73,7 +56,7 @@ static void stopped(void **st)
 	ok(last);
 	ok(starting);
 	assert_int_equal(as_wait(ok(waiting))->exit_status, 3);
-	end();
+	end_c1();
 	expect_events("create c1", "start c1", "exec-added c1 ends",
 		      "exec-started c1 ends", "exec-added c1 starts");
 	/* The start and the other exec's exit are about different execs. */
@@ -86,7 +69,7 @@ static void stutters(void **st)
 	char id[16];
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	for (int i = 0; i < 20; i++) {
 		struct answer *a[3];
 
@@ -104,7 +87,7 @@ static void stutters(void **st)
 		assert_int_equal(as_wait(ok(a[2]))->exit_status, 5);
 		delete_task("c1", id);
 	}
-	end();
+	end_c1();
 }
 
 /* The bundles lie on a file system of their own, with room for a few files. */
@@ -141,7 +124,7 @@ static void disk_is_full(void **st)
 	const char *dir = small_disk();
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	fill(text("%s/full", dir));
 	exec_add("c1", "e1", "exit 5");
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
@@ -151,7 +134,7 @@ static void disk_is_full(void **st)
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 5);
 	delete_task("c1", "e1");
 	fill(text("%s/full", dir));
-	end();
+	end_c1();
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
 		      "exit c1 e1 5", "exit c1 c1 137", "delete c1 137");
 	no_disk();
@@ -162,12 +145,12 @@ static void disk_is_read_only(void **st)
 	const char *dir = small_disk();
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	exec_add("c1", "e1", "exit 5");
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
 		      "delete c1 137");
 	no_disk();
@@ -190,13 +173,13 @@ static void bundle_vanishes(void **st)
 	struct bundle *b;
 
 	(void)st;
-	b = running("exec sleep 1000");
+	b = run_c1("exec sleep 1000");
 	remove_all(b->dir);
 	ok(ask_state("c1", NULL));
 	ok(ask_pids("c1"));
 	exec_add("c1", "e1", "exit 5");
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "OCI runtime exec");
-	end();
+	end_c1();
 	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
 		      "delete c1 137");
 }
@@ -208,11 +191,11 @@ static void sockets_vanish(void **st)
 	char path[108];
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	remove_all("/run/containerd/s");
 	exec_runs("e1");
 	memcpy(path, e2e.path, sizeof(path));
-	end();
+	end_c1();
 	b2 = bundle("c2", "exit 4");
 	start_shim(b2);
 	assert_string_not_equal(path, e2e.path);
@@ -230,7 +213,7 @@ static void runtime_vanishes(void **st)
 	(void)st;
 	e2e.binary_name = in_dir("runtime");
 	assert_int_equal(symlink(e2e.fake, e2e.binary_name), 0);
-	b = running("exec sleep 1000");
+	b = run_c1("exec sleep 1000");
 	unlink(e2e.binary_name);
 	exec_add("c1", "e1", "exit 5");
 	fails_with(ask_start("c1", "e1"), TTRPC_UNKNOWN, "no such file or directory");
@@ -261,7 +244,7 @@ static void no_descriptors(void **st)
 	struct rlimit old;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	exec_add("c1", "ends",
 		 text("until test -e %s; do sleep 0.01; done; exit 3", in_dir("end")));
 	start("c1", "ends");
@@ -287,7 +270,7 @@ static void no_file_may_grow(void **st)
 	struct rlimit old;
 
 	(void)st;
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	limit(RLIMIT_FSIZE, 0, &old);
 	exec_add("c1", "e1", "exit 5");
 	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
@@ -295,7 +278,7 @@ static void no_file_may_grow(void **st)
 	assert_int_equal(prlimit(e2e.server, RLIMIT_FSIZE, &old, NULL), 0);
 	start("c1", "e1");
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 5);
-	end();
+	end_c1();
 }
 
 /* Whoever started containerd ignores the end of children; then nobody could wait for one. */
@@ -308,9 +291,9 @@ static void children_ignored(void **st)
 	write_file(wrapper, script, strlen(script));
 	chmod(wrapper, 0755);
 	snprintf(e2e.shim, sizeof(e2e.shim), "%s", wrapper);
-	running("exec sleep 1000");
+	run_c1("exec sleep 1000");
 	exec_runs("e1");
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(stopped), E2E(stutters), E2E(disk_is_full), E2E(disk_is_read_only),

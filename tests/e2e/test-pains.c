@@ -12,23 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static struct bundle *running(void)
-{
-	struct bundle *b = shim_for("c1", "exec sleep 1000");
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 /* How often the runtime was run so far. */
 static size_t runtime_calls(void)
 {
@@ -46,7 +29,7 @@ static void pain_3_one_command_per_exec(void **st)
 	size_t before;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	before = runtime_calls();
 	exec_add("c1", "e1", "exit 4");
 	start("c1", "e1");
@@ -54,26 +37,26 @@ static void pain_3_one_command_per_exec(void **st)
 	state("c1", "e1");
 	delete_task("c1", "e1");
 	assert_int_equal(runtime_calls(), before + 1);
-	end();
+	end_c1();
 }
 
 /* One thread: there is nothing to lock, and so nothing that can be locked for ever. */
 static void pain_8_one_thread(void **st)
 {
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	exec_add("c1", "e1", "exec sleep 1000");
 	start("c1", "e1");
 	assert_string_equal(proc_status(e2e.server, "Threads"), "1");
 	kill_task("c1", "e1", SIGKILL);
 	wait_exit("c1", "e1");
-	end();
+	end_c1();
 }
 
 /* A thousand failures leave nothing in the bundle, where others grow a log.json. */
 static void pain_12_failures_leave_no_file(void **st)
 {
-	struct bundle *b = running();
+	struct bundle *b = run_c1("exec sleep 1000");
 
 	(void)st;
 	script("exec", "log_bytes 20000\nerror no luck\n");
@@ -83,7 +66,7 @@ static void pain_12_failures_leave_no_file(void **st)
 	assert_false(exists(text("%s/log.json", b->dir)));
 	assert_false(exists(text("%s/exec-e1.pid", b->dir)));
 	assert_int_equal(count_fds_of(e2e.server, "/memfd:"), 0);
-	end();
+	end_c1();
 }
 
 /* Kill, State, Pids and Stats come from cgroup files and pidfds. */
@@ -97,7 +80,7 @@ static void pain_20_no_runtime_where_a_file_does(void **st)
 		print_message("# no cgroup for us\n");
 		skip();
 	}
-	running();
+	run_c1("exec sleep 1000");
 	loop_for(50); /* Pids right after Start waits a little: see limits.h */
 	before = runtime_calls();
 	state("c1", NULL);
@@ -117,7 +100,7 @@ static void pain_20_no_runtime_where_a_file_does(void **st)
 static void pain_31_start_twice(void **st)
 {
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	exec_add("c1", "e1", "exec sleep 1000");
 	start("c1", "e1");
 	for (int i = 0; i < 3; i++)
@@ -143,7 +126,7 @@ static void pain_34_thirteen_bytes(void **st)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", e2e.path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		fail_at(HERE, "connect: %s", strerror(errno));
@@ -153,7 +136,7 @@ static void pain_34_thirteen_bytes(void **st)
 	loop_for(50);
 	close(fd);
 	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(pain_3_one_command_per_exec), E2E(pain_8_one_thread),

@@ -28,14 +28,6 @@ static void is_untouched(void)
 	assert_int_equal(st.st_mode & 07777, 0644);
 }
 
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 /* Whatever the shim writes into a bundle, it does not write through a link. */
 static void links_in_the_bundle(void **st)
 {
@@ -55,7 +47,7 @@ static void links_in_the_bundle(void **st)
 	start("c1", "e1");
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 	run_delete(b->dir, "c1");
 	is_untouched();
 }
@@ -120,7 +112,7 @@ static void links_where_output_goes(void **st)
 	start("c1", NULL);
 	until(read_file(in_dir("made"), NULL));
 	until(!strcmp(read_file(in_dir("made"), NULL), "hello\n"));
-	end();
+	end_c1();
 }
 
 static void exec_pid_files_that_lie(void **st)
@@ -157,7 +149,7 @@ static void exec_pid_files_that_lie(void **st)
 	start("c1", "e1");
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 3);
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 static int count_of(const char *in, const char *what)
@@ -266,7 +258,7 @@ static void what_the_runtime_gets(void **st)
 	env = read_file(in_dir("fds"), NULL);
 	assert_null(strstr(env, "socket:"));
 	assert_null(strstr(env, "anon_inode:"));
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(links_in_the_bundle), E2E(links_that_delete_reads),

@@ -49,14 +49,6 @@ static uint64_t tasks(const char *id)
 	return n;
 }
 
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void in_every_state(void **st)
 {
 	(void)st;
@@ -86,7 +78,7 @@ static void without_cgroup(void **st)
 	start("c1", NULL);
 	fails(ask_stats("c1"), TTRPC_NOT_FOUND, "cgroup does not exist: not found");
 	fails(ask_stats("c2"), TTRPC_NOT_FOUND, "container not created: not found");
-	end();
+	end_c1();
 }
 
 /* Law 1 of the design, for this call. */
@@ -106,7 +98,7 @@ static void while_start_hangs(void **st)
 	assert_false(hanging->done);
 	write_file(in_dir("go"), "", 0);
 	ok(hanging);
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(in_every_state), E2E(without_cgroup), E2E(while_start_hangs))

@@ -32,14 +32,6 @@ static struct bundle *pod(void)
 	return b2;
 }
 
-static void end(void)
-{
-	ok(ask_kill("c1", NULL, SIGKILL, true));
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void at_once(struct where w, struct answer *a)
 {
 	ok_at(w, a);
@@ -94,7 +86,7 @@ static void create_of_another_hangs(void **st)
 	go();
 	ok(hanging);
 	delete_task("c2", NULL);
-	end();
+	end_c1();
 }
 
 static void start_hangs(void **st)
@@ -115,7 +107,7 @@ static void start_hangs(void **st)
 	ok(ask_kill("c2", NULL, SIGKILL, false));
 	wait_exit("c2", NULL);
 	delete_task("c2", NULL);
-	end();
+	end_c1();
 }
 
 static void exec_hangs(void **st)
@@ -136,7 +128,7 @@ static void exec_hangs(void **st)
 	go();
 	ok(hanging);
 	assert_int_equal(wait_exit("c1", "e1")->exit_status, 4);
-	end();
+	end_c1();
 }
 
 static void delete_hangs(void **st)
@@ -165,7 +157,7 @@ static void delete_hangs(void **st)
 	assert_true(again->code == TTRPC_OK || again->code == TTRPC_NOT_FOUND);
 	fails(ask_delete("c2", NULL), TTRPC_NOT_FOUND,
 	      "container not created: not found");
-	end();
+	end_c1();
 }
 
 /* A runtime whose "kill" hangs keeps its Kill, and nothing else. */
@@ -206,7 +198,7 @@ static void fifo_hangs(void **st)
 	reader_open(io.err);
 	ok(hanging);
 	delete_task("c2", NULL);
-	end();
+	end_c1();
 }
 
 /* The sink is silent. */
@@ -226,7 +218,7 @@ static void sink_hangs(void **st)
 	sink_set(SINK_TAKE);
 	expect_events("create c1", "start c1", "create c2", "start c2", "exit c2 c2 137",
 		      "delete c2 137");
-	end();
+	end_c1();
 }
 
 /* The client hangs up in the middle of Create: the shim lives on. */
@@ -252,7 +244,7 @@ static void client_hangs_up(void **st)
 	until((a = await(ask_create(b2, NULL)))->code != TTRPC_ALREADY_EXISTS ||
 	      await(ask_state("c2", NULL))->code == TTRPC_OK);
 	delete_task("c2", NULL);
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(create_of_another_hangs), E2E(start_hangs), E2E(exec_hangs),

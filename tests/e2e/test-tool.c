@@ -9,20 +9,6 @@
 
 #include "tests/e2e/tool.h"
 
-static void run_container(void)
-{
-	create(shim_for("c1", "exec sleep 1000"));
-	start("c1", NULL);
-}
-
-static void end(void)
-{
-	ok(ask_kill("c1", NULL, SIGKILL, true));
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static void nothing(void **st)
 {
 	(void)st;
@@ -40,7 +26,7 @@ static void living(void **st)
 	const Task__StateResponse *s;
 
 	(void)st;
-	run_container();
+	run_c1("exec sleep 1000");
 	exec_add("c1", "e1", "exec sleep 1000");
 	start("c1", "e1");
 	s = state("c1", NULL);
@@ -63,7 +49,7 @@ static void living(void **st)
 	kill_task("c1", "e1", SIGKILL);
 	wait_exit("c1", "e1");
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 /* What was moved is counted, and what waits is told. */
@@ -108,27 +94,27 @@ static void hanging(void **st)
 	    "\"calls\": 1");
 	write_file(in_dir("go"), "", 0);
 	ok(hanging);
-	end();
+	end_c1();
 }
 
 static void events_wait(void **st)
 {
 	(void)st;
 	sink_set(SINK_SILENT);
-	run_container();
+	run_c1("exec sleep 1000");
 	has(TOOL("ps", "--json"), 0, "\"events\": 2");
 	has(TOOL("inspect", "c1"), 0, "\"queued\": 2", "\"under_way\": true");
 	sink_close();
 	sink_open();
 	sink_set(SINK_TAKE);
-	end();
+	end_c1();
 }
 
 /* A shim that is stopped: said so, in time, with what can be known all the same. */
 static void stopped(void **st)
 {
 	(void)st;
-	run_container();
+	run_c1("exec sleep 1000");
 	kill(e2e.server, SIGSTOP);
 	has(TOOL("ps", "-t", "300"), 1,
 	    text("\n%7d  %-9s  %-9s  ?", e2e.server, NS, "c1"),
@@ -141,7 +127,7 @@ static void stopped(void **st)
 	has(TOOL("call", "-t", "300", "c1", "Connect"), 1, "Connect: DeadlineExceeded");
 	kill(e2e.server, SIGCONT);
 	has(TOOL("ps"), 0, "running");
-	end();
+	end_c1();
 }
 
 /* Its socket is there still, and nobody behind it. */
@@ -195,13 +181,13 @@ static void by_hand(void **st)
 	has(TOOL("call", "-c", "c1", "Stats"), e2e.cgroup[0] ? 0 : 1,
 	    e2e.cgroup[0] ? "{\"stats\":{\"@type\":\"io.containerd.cgroups.v"
 			  : "brass call: Stats: ");
-	end();
+	end_c1();
 }
 
 static void misused(void **st)
 {
 	(void)st;
-	run_container();
+	run_c1("exec sleep 1000");
 	has(TOOL("call", "c1", "Stat"), 2, "there is no method \"Stat\"");
 	has(TOOL("call", "c1", "x.Y/State"), 2, "there is no service \"x.Y\"");
 	has(TOOL("call", "c1"), 2, "a socket or container and a method are needed",
@@ -216,7 +202,7 @@ static void misused(void **st)
 	has(TOOL("nonsense"), 2, "brass: there is no subcommand \"nonsense\"");
 	has(TOOL("--nonsense"), 2, "brass: there is no option \"--nonsense\"");
 	has(TOOL("--version"), 0, "brass ");
-	end();
+	end_c1();
 }
 
 static void fits_a_screen(const struct run *r, const char *name)
@@ -263,7 +249,7 @@ static void leaves_nothing(void **st)
 	int fds;
 
 	(void)st;
-	run_container();
+	run_c1("exec sleep 1000");
 	fds = count_fds(e2e.server);
 	for (int i = 0; i < 40; i++) {
 		TOOL("inspect", "c1");
@@ -273,7 +259,7 @@ static void leaves_nothing(void **st)
 	}
 	if (e2e.slow == 1) /* a sanitizer keeps what was freed */
 		assert_in_range(anonymous_kb(), 1, before + 16);
-	end();
+	end_c1();
 }
 
 E2E_GROUP(E2E(nothing), E2E(living), E2E(streams), E2E(hanging), E2E(events_wait),

@@ -69,7 +69,8 @@ static void left_to_others(void **st)
 	assert_int_equal(symlink(e2e.fake, other), 0);
 	e2e.binary_name = other;
 	b = shim_for("c1", "true");
-	ok(create_with(b, CONFIG("\"process\":{\"args\":[\"/bin/sh\"],\"cwd\":\"b\"}", "")));
+	ok(create_with(b,
+		       CONFIG("\"process\":{\"args\":[\"/bin/sh\"],\"cwd\":\"b\"}", "")));
 	assert_int_equal(calls_of("create"), 1);
 	ok(ask_kill("c1", NULL, SIGKILL, true));
 	wait_exit("c1", NULL);
@@ -119,25 +120,11 @@ static struct answer *exec_with(const char *exec_id, const char *json)
 	return ask("Exec", &q);
 }
 
-static void run_container(void)
-{
-	create(shim_for("c1", "exec sleep 1000"));
-	start("c1", NULL);
-}
-
-static void end(void)
-{
-	ok(ask_kill("c1", NULL, SIGKILL, true));
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 /* A document of a wrong type is refused at Exec; one that makes no sense by the runtime. */
 static void execs(void **st)
 {
 	(void)st;
-	run_container();
+	run_c1("exec sleep 1000");
 	fails(exec_with("e1", "{\"args\":[\"a\"],\n\"cwd\":5}"), TTRPC_INVALID_ARGUMENT,
 	      "exec e1: process:2:7: cwd: a string is needed, found a number: invalid argument");
 	fails(exec_with("e1", "{\"args\":\"a\",\"user\":{\"uid\":-1}}"),
@@ -152,7 +139,7 @@ static void execs(void **st)
 	      "OCI runtime exec failed: exec failed: Cwd must be an absolute path "
 	      "(process:1:21: cwd: \"x\" is no absolute path)");
 	delete_task("c1", "e1");
-	end();
+	end_c1();
 }
 
 /* The runtime's words first, then the finding that is about the same. */
@@ -343,5 +330,5 @@ static void costs_little(void **st)
 		assert_in_range(best, 1, 1000000);
 }
 
-E2E_GROUP(E2E(refused), E2E(left_to_others), E2E(warnings), E2E(execs), E2E(explained), E2E(hints),
-	  E2E(costs_little), E2E(leaves_nothing))
+E2E_GROUP(E2E(refused), E2E(left_to_others), E2E(warnings), E2E(execs), E2E(explained),
+	  E2E(hints), E2E(costs_little), E2E(leaves_nothing))

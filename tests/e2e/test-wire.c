@@ -20,23 +20,6 @@
 
 #define MAX_PAYLOAD (4u << 20)
 
-static struct bundle *running(void)
-{
-	struct bundle *b = shim_for("c1", "exec sleep 1000");
-
-	create(b);
-	start("c1", NULL);
-	return b;
-}
-
-static void end(void)
-{
-	kill_task("c1", NULL, SIGKILL);
-	wait_exit("c1", NULL);
-	delete_task("c1", NULL);
-	shutdown_shim();
-}
-
 static int raw_connect(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -151,7 +134,7 @@ static void frame_too_long(void **st)
 	int fd;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fd = raw_connect();
 	raw_header(fd, MAX_PAYLOAD + 1, 1, 1, 0);
 	raw_write(fd, body, MAX_PAYLOAD / 2);
@@ -161,7 +144,7 @@ static void frame_too_long(void **st)
 		   "message length 4194305 exceed maximum message size of 4194304");
 	raw_lives(fd, 3);
 	close(fd);
-	end();
+	end_c1();
 }
 
 /* Four GiB are announced, and the peer goes away. */
@@ -170,7 +153,7 @@ static void frame_of_gigabytes(void **st)
 	int fd, fds;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fds = count_fds(e2e.server);
 	fd = raw_connect();
 	raw_header(fd, 0xffffffff, 1, 1, 0);
@@ -178,7 +161,7 @@ static void frame_of_gigabytes(void **st)
 	ok(ask_state("c1", NULL));
 	close(fd);
 	until(count_fds(e2e.server) == fds);
-	end();
+	end_c1();
 }
 
 static void bad_streams(void **st)
@@ -186,7 +169,7 @@ static void bad_streams(void **st)
 	int fd;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fd = raw_connect();
 	raw_request(fd, 2, V2, "Connect", NULL, 0);
 	raw_expect(fd, 2, TTRPC_INVALID_ARGUMENT,
@@ -203,7 +186,7 @@ static void bad_streams(void **st)
 	raw_expect(fd, 0, TTRPC_INVALID_ARGUMENT, NULL);
 	raw_lives(fd, 0xffffffff);
 	close(fd);
-	end();
+	end_c1();
 }
 
 static void bad_types(void **st)
@@ -211,7 +194,7 @@ static void bad_types(void **st)
 	int fd;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fd = raw_connect();
 	for (int type = 0; type < 256; type++) {
 		if (type == 1 || type == 3)
@@ -224,7 +207,7 @@ static void bad_types(void **st)
 	raw_expect(fd, 1, TTRPC_INVALID_ARGUMENT, "StreamID is no longer active");
 	raw_lives(fd, 3);
 	close(fd);
-	end();
+	end_c1();
 }
 
 static void bad_requests(void **st)
@@ -233,7 +216,7 @@ static void bad_requests(void **st)
 	int fd;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fd = raw_connect();
 	raw_header(fd, 12, 1, 1, 0);
 	raw_write(fd, junk, 12);
@@ -250,7 +233,7 @@ static void bad_requests(void **st)
 	raw_expect(fd, 11, TTRPC_UNIMPLEMENTED, NULL);
 	raw_lives(fd, 13);
 	close(fd);
-	end();
+	end_c1();
 }
 
 /* A frame in single bytes is a frame. */
@@ -262,7 +245,7 @@ static void single_bytes(void **st)
 	int fd;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fd = raw_connect();
 	q.service = text(V2);
 	q.method = text("Connect");
@@ -277,7 +260,7 @@ static void single_bytes(void **st)
 	}
 	raw_expect(fd, 1, TTRPC_OK, NULL);
 	close(fd);
-	end();
+	end_c1();
 }
 
 /* Noise in all sizes, and connections cut off in the middle of a frame. */
@@ -287,7 +270,7 @@ static void noise_and_cuts(void **st)
 	int fds;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fds = count_fds(e2e.server);
 	for (size_t i = 0; i < 50; i++) {
 		int fd = raw_connect();
@@ -299,7 +282,7 @@ static void noise_and_cuts(void **st)
 		close(fd);
 	}
 	until(count_fds(e2e.server) == fds);
-	end();
+	end_c1();
 }
 
 /* Somebody who sends requests and never reads the answers is not served for ever. */
@@ -311,7 +294,7 @@ static void never_reads(void **st)
 	char *rss, *after;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	rss = proc_status(e2e.server, "VmRSS");
 	fd = raw_connect();
 	for (; sent < 20000; sent++, stream += 2) {
@@ -337,7 +320,7 @@ static void never_reads(void **st)
 	after = proc_status(e2e.server, "VmRSS");
 	assert_true(strtol(after, NULL, 10) - strtol(rss, NULL, 10) < 16 << 10);
 	close(fd);
-	end();
+	end_c1();
 }
 
 /* 300 connections, each with a parked call; all descriptors come back. */
@@ -349,7 +332,7 @@ static void many_connections(void **st)
 	int fds;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	fds = count_fds(e2e.server);
 	q.id = text("c1");
 	for (size_t i = 0; i < 300; i++) {
@@ -374,7 +357,7 @@ static void other_user(void **st)
 	int status;
 
 	(void)st;
-	running();
+	run_c1("exec sleep 1000");
 	chmod(SHIM_SOCKETS, 0755);
 	chmod("/run/containerd", 0755);
 	chmod(e2e.path, 0777);
@@ -398,7 +381,7 @@ static void other_user(void **st)
 	else
 		assert_int_equal(WEXITSTATUS(status), 0);
 	ok(ask_state("c1", NULL));
-	end();
+	end_c1();
 }
 
 /* Of methods that are served, none crashes on an empty or a foreign message. */
@@ -407,7 +390,7 @@ static void empty_requests(void **st)
 	const ProtobufCServiceDescriptor *d = &task__task__descriptor;
 	static const char foreign[] = "\x0a\x02"
 				      "c1\x10\x7f\x1a\x00\x22\x00\xa8\x01\x01";
-	struct bundle *b = running();
+	struct bundle *b = run_c1("exec sleep 1000");
 	uint32_t stream = 1;
 	int fd = raw_connect();
 
