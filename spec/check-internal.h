@@ -243,7 +243,8 @@ enum check_basis {
 	OF_DECODER, /* which reads everything, also what does not count */
 };
 void check_add(struct checker *c, enum check_severity severity, enum check_basis basis,
-	       const struct place *at, const char *path, const char *format, va_list ap);
+	       const struct place *at, const char *path, const char *format, va_list ap)
+	__attribute__((format(printf, 6, 0)));
 /* The errors of values of these rules, from @since on, are none: the value is there again. */
 void check_supersede(struct checker *c, size_t first_rule, size_t last_rule,
 		     const struct place *since);

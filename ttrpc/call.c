@@ -50,7 +50,7 @@ void arena_init(struct ttrpc_arena *a, size_t frame_len)
 static void *arena_grow(struct ttrpc_arena *a, size_t size)
 {
 	size_t room = 2 * a->size, left = a->max - a->total;
-	struct ttrpc_arena_chunk *k;
+	struct ttrpc_arena_chunk *k, **at;
 
 	if (room < CHUNK_MIN)
 		room = CHUNK_MIN;
@@ -67,15 +67,13 @@ static void *arena_grow(struct ttrpc_arena *a, size_t size)
 		return NULL;
 	k->embedded = false;
 	a->total += sizeof(*k) + room;
-	if (room == size && a->chunks) {
-		k->next = a->chunks->next;
-		a->chunks->next = k;
-		return k->data;
+	at = room == size && a->chunks ? &a->chunks->next : &a->chunks;
+	k->next = *at;
+	*at = k;
+	if (at == &a->chunks) {
+		a->size = room;
+		a->used = size;
 	}
-	k->next = a->chunks;
-	a->chunks = k;
-	a->size = room;
-	a->used = size;
 	return k->data;
 }
 
