@@ -146,7 +146,7 @@ load helper
 	[[ $output == *"$(not_found no-such-program)"* ]]
 	run ctr_run --rm "$IMAGE" c2 /etc/passwd
 	[ "$status" != 0 ]
-	[[ $output == *'permission denied'* || $output == *'/etc/passwd'*'is not executable'* ]]
+	[[ ${output,,} == *'permission denied'* || $output == *'/etc/passwd'*'is not executable'* ]]
 	run ctr_run --rm --cwd /no/such/dir --env A=1 "$IMAGE" c3 true
 	[ "$status" = 0 ] || [[ $output == *'/no/such/dir'* ]]
 }
