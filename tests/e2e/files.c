@@ -349,3 +349,35 @@ char *noise(size_t len, uint64_t seed)
 	}
 	return out;
 }
+
+struct stdio out_and_err(void)
+{
+	return (struct stdio){ .out = make_fifo("out"), .err = make_fifo("err") };
+}
+
+#define TWO_MOST ((3u << 20) + 7)
+
+char *two_files_command(void)
+{
+	return text("cat %s & cat %s >&2; wait", in_dir("a"), in_dir("b"));
+}
+
+void two_files_pass(struct bundle *b, void (*created)(void))
+{
+	struct stdio io = out_and_err();
+	struct reader *out = reader_open(io.out), *err = reader_open(io.err);
+	char *x = noise(TWO_MOST - 6, 42), *y = noise(TWO_MOST, 43);
+
+	write_file(in_dir("a"), x, TWO_MOST - 6);
+	write_file(in_dir("b"), y, TWO_MOST);
+	create_io(b, &io);
+	if (created)
+		created();
+	start(b->id, NULL);
+	assert_int_equal(wait_exit(b->id, NULL)->exit_status, 0);
+	until(out->eof && err->eof);
+	assert_int_equal(out->len, TWO_MOST - 6);
+	assert_int_equal(err->len, TWO_MOST);
+	assert_true(memcmp(out->data, x, out->len) == 0);
+	assert_true(memcmp(err->data, y, err->len) == 0);
+}

@@ -361,5 +361,12 @@ struct reader *reader_open(const char *path);
 /* Stops and starts reading. */
 void reader_pause(struct reader *r, bool paused);
 void reader_close(struct reader *r);
+
+/* FIFOs for stdout and stderr. */
+struct stdio out_and_err(void);
+/* A command that writes 3 MiB on each of them at the same time, */
+char *two_files_command(void);
+/* and c1, in a shim without containers, whose command that is: they arrive byte for byte. */
+void two_files_pass(struct bundle *b, void (*created)(void));
 /* Known content: the same for the same seed. */
 char *noise(size_t len, uint64_t seed);

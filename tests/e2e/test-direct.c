@@ -21,11 +21,6 @@ static struct bundle *direct_for(const char *command)
 	return b;
 }
 
-static struct stdio fifos(void)
-{
-	return (struct stdio){ .out = make_fifo("out"), .err = make_fifo("err") };
-}
-
 /* Neither a pipe of the shim's nor a written end: only the two that it holds. */
 static void assert_direct(void)
 {
@@ -44,24 +39,10 @@ static void end(void)
 
 static void byte_for_byte(void **st)
 {
-	struct bundle *b =
-		direct_for(text("cat %s & cat %s >&2; wait", in_dir("a"), in_dir("b")));
-	struct stdio io = fifos();
-	struct reader *out = reader_open(io.out), *err = reader_open(io.err);
-	char *x = noise(3 * MIB + 1, 42), *y = noise(3 * MIB + 7, 43);
+	struct bundle *b = direct_for(two_files_command());
 
 	(void)st;
-	write_file(in_dir("a"), x, 3 * MIB + 1);
-	write_file(in_dir("b"), y, 3 * MIB + 7);
-	create_io(b, &io);
-	assert_direct();
-	start("c1", NULL);
-	assert_int_equal(wait_exit("c1", NULL)->exit_status, 0);
-	until(out->eof && err->eof);
-	assert_int_equal(out->len, 3 * MIB + 1);
-	assert_int_equal(err->len, 3 * MIB + 7);
-	assert_true(memcmp(out->data, x, out->len) == 0);
-	assert_true(memcmp(err->data, y, err->len) == 0);
+	two_files_pass(b, assert_direct);
 	end();
 }
 
@@ -73,7 +54,7 @@ static void reader_comes_and_goes(void **st)
 				"printf 2 && printf 3 && touch %s; "
 				"while [ ! -e %s ]; do sleep 0.01; done; printf 4",
 				in_dir("gone"), in_dir("written"), in_dir("back")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 
 	(void)st;
@@ -97,7 +78,7 @@ static void reader_comes_and_goes(void **st)
 static void reader_comes_late(void **st)
 {
 	struct bundle *b = direct_for("printf late");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out;
 
 	(void)st;
@@ -123,7 +104,7 @@ static void leftover_child(void **st)
 	e2e.no_cgroup = true; /* which would find the child */
 	b = direct_for(text("sh -c 'while [ ! -e %s ]; do sleep 0.01; done' & exit 0",
 			    in_dir("go")));
-	io = fifos();
+	io = out_and_err();
 	reader_open(io.out);
 	reader_open(io.err);
 	create_io(b, &io);
@@ -143,7 +124,7 @@ static void no_wakeups(void **st)
 		direct_for(text("while [ ! -e %s ]; do sleep 0.01; done; cat %s; "
 				"touch %s; exec sleep 1000",
 				in_dir("go"), in_dir("a"), in_dir("written")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	long before;
 
@@ -173,7 +154,7 @@ static void not_with_a_label(void **st)
 							 .annotation = "io.brass.stdio",
 							 .group = "direct" },
 				       "printf x");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	char *json = read_file(b->config, NULL), *at = strstr(json, "\"terminal\"");
 

@@ -12,11 +12,6 @@
 
 #define MIB (1u << 20)
 
-static struct stdio fifos(void)
-{
-	return (struct stdio){ .out = make_fifo("out"), .err = make_fifo("err") };
-}
-
 static void end(void)
 {
 	delete_task("c1", NULL);
@@ -26,23 +21,10 @@ static void end(void)
 /* 3 MiB on each of stdout and stderr at the same time. */
 static void byte_for_byte(void **st)
 {
-	struct bundle *b = shim_for("c1", text("cat %s & cat %s >&2; wait", in_dir("a"),
-					       in_dir("b")));
-	struct stdio io = fifos();
-	struct reader *out = reader_open(io.out), *err = reader_open(io.err);
-	char *x = noise(3 * MIB + 1, 42), *y = noise(3 * MIB + 7, 43);
+	struct bundle *b = shim_for("c1", two_files_command());
 
 	(void)st;
-	write_file(in_dir("a"), x, 3 * MIB + 1);
-	write_file(in_dir("b"), y, 3 * MIB + 7);
-	create_io(b, &io);
-	start("c1", NULL);
-	assert_int_equal(wait_exit("c1", NULL)->exit_status, 0);
-	until(out->eof && err->eof);
-	assert_int_equal(out->len, 3 * MIB + 1);
-	assert_int_equal(err->len, 3 * MIB + 7);
-	assert_true(memcmp(out->data, x, out->len) == 0);
-	assert_true(memcmp(err->data, y, err->len) == 0);
+	two_files_pass(b, NULL);
 	end();
 }
 
@@ -53,7 +35,7 @@ static void bytes_arrive_at_once(void **st)
 		shim_for("c1", text("for i in 1 2 3; do printf $i; "
 				    "while [ ! -e %s$i ]; do sleep 0.01; done; done",
 				    in_dir("go")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 
 	(void)st;
@@ -75,7 +57,7 @@ static void slow_reader(void **st)
 {
 	struct bundle *b =
 		shim_for("c1", text("cat %s; touch %s", in_dir("a"), in_dir("written")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	char *x = noise(MIB, 44);
 
@@ -100,7 +82,7 @@ static void slow_reader(void **st)
 static void reader_comes_and_goes(void **st)
 {
 	struct bundle *b = shim_for("c1", text("cat %s", in_dir("a")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	char *x = noise(4 * MIB, 45), *got = forget_later(malloc(8 * MIB));
 	size_t len = 0;
@@ -142,7 +124,7 @@ static int open_writer(const char *path)
 static void stdin_and_its_end(void **st)
 {
 	struct bundle *b = shim_for("c1", "exec cat");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	char *x = noise(2 * MIB, 46);
 	size_t sent = 0;
@@ -176,7 +158,7 @@ static void stdin_and_its_end(void **st)
 static void stdin_reattached(void **st)
 {
 	struct bundle *b = shim_for("c1", "exec cat");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	int fd;
 
@@ -207,7 +189,7 @@ static void stdin_reattached(void **st)
 static void stdin_nobody_reads(void **st)
 {
 	struct bundle *b = shim_for("c1", "exec sleep 1000");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	char *x = noise(65536, 47);
 	int fd;
 
@@ -234,7 +216,7 @@ static void stdin_nobody_reads(void **st)
 static void leftover_child(void **st)
 {
 	struct bundle *b;
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	struct answer *deleting;
 	pid_t child;
@@ -268,7 +250,7 @@ static void late_writer(void **st)
 	struct bundle *b = shim_for("c1", text("(while [ ! -e %s ]; do sleep 0.01; done; "
 					       "echo late) & exit 0",
 					       in_dir("go")));
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct reader *out = reader_open(io.out);
 	struct answer *deleting;
 
@@ -361,7 +343,7 @@ static void bad_paths(void **st)
 	assert_int_equal(count_fds_of(e2e.server, "pipe:"), 0);
 	io.out = io.err = "gopher://host/path";
 	create_fails_clean(b, &io, "unknown STDIO scheme gopher");
-	io = fifos();
+	io = out_and_err();
 	reader_open(io.out);
 	reader_open(io.err);
 	create_io(b, &io);
@@ -376,7 +358,7 @@ static void bad_paths(void **st)
 static void fifo_nobody_opens(void **st)
 {
 	struct bundle *b;
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct answer *a;
 	int fds;
 
@@ -401,7 +383,7 @@ static void fifo_nobody_opens(void **st)
 static void fifo_opened_late(void **st)
 {
 	struct bundle *b = shim_for("c1", "echo hello");
-	struct stdio io = fifos();
+	struct stdio io = out_and_err();
 	struct answer *creating = ask_create(b, &io);
 	struct reader *out;
 
