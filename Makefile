@@ -389,7 +389,7 @@ format-check:
 	clang-format --dry-run $(FORMATTED)
 tidy: compile_commands.json $(GEN_H) ## clang-tidy
 	clang-tidy --quiet -p $(B) $(OWN_SRC)
-# One check is left out: it does not see that an arena keeps what it hands out. Leaks are
+# One check is left out: it does not see that a report keeps its rows (shim/tool/ps.c). Leaks are
 # looked for where they happen, by LeakSanitizer and memcheck.
 analyze: $(GEN_H) ## gcc -fanalyzer
 	$(Q)printf '%s\n' $(OWN_SRC) | xargs -P $(shell nproc) -I@ $(COMPILE) -Werror -fanalyzer -Wno-analyzer-malloc-leak \
