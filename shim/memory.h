@@ -5,14 +5,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 /* Before anything is allocated: how the heap is to behave. */
 void memory_init(void);
 
 /*
- * Gives back free heap, the stack below the caller, and (@code) the pages of
- * the program's own file, which stay in the page cache. Only the mapping of such
- * pages goes: whoever debugs wants them to stay.
+ * Gives back free heap, the stack below the caller, and the pages of the program's
+ * own file, of which only the mapping goes: they stay in the page cache.
  */
-void memory_rest(bool code);
+void memory_rest(void);
