@@ -32,6 +32,9 @@ static void on_deadline(struct timer *t)
 {
 	struct command *c = container_of(t, struct command, deadline);
 
+	/* Who was stopped for a while finds both at once. */
+	if (child_has_ended(&c->child))
+		return;
 	if (!c->timed_out && !c->killed) {
 		c->timed_out = true;
 		child_signal(&c->child, SIGKILL);
@@ -109,7 +112,7 @@ void command_shorten(struct command *c, unsigned timeout_ms)
 
 void command_kill(struct command *c)
 {
-	if (!command_is_running(c))
+	if (!command_is_running(c) || c->timed_out)
 		return;
 	c->killed = true;
 	child_signal(&c->child, SIGKILL);

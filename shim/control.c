@@ -133,6 +133,8 @@ static void begin_thaw(struct op *op)
 {
 	if (run(op, "resume", on_thawed) < 0)
 		op_fail(op);
+	else
+		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS);
 }
 
 void control_thaw_dead(struct container *c)

@@ -78,8 +78,8 @@ static void start_init(struct op *op)
 
 	args_simple(args, "start", c->id);
 	p->in_transition = true;
-	if (runtime_run(op_command(op, on_init_started), c, &call, c->shim->limits.runtime_ms,
-			&op->err) < 0) {
+	if (runtime_run(op_command(op, on_init_started), c, &call,
+			c->shim->limits.runtime_ms, &op->err) < 0) {
 		err_prefix(&op->err, "OCI runtime start failed");
 		launch_failed(op);
 	}
@@ -209,8 +209,8 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	runtime_fd_path(la->document, path);
 	args_exec(args, c->id, path, la->pid_file, io_console(io));
 	unlink(la->pid_file);
-	r = runtime_run(op_command(op, on_exec_started), c, &call, c->shim->limits.runtime_ms,
-			&op->err);
+	r = runtime_run(op_command(op, on_exec_started), c, &call,
+			c->shim->limits.runtime_ms, &op->err);
 	io_spawned(io);
 	if (r < 0) {
 		err_prefix(&op->err, "OCI runtime exec failed");
@@ -218,10 +218,24 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	}
 }
 
-bool launch_kill(struct process *p, int signo, struct err *e)
+void launch_give_up(struct process *p)
 {
 	struct op *op;
 
+	if (process_is_init(p) || !p->in_transition)
+		return;
+	op = op_first(p);
+	if (op->command.timed_out)
+		return; /* it fails in any case */
+	launch_of(op)->killed = true;
+	if (command_is_running(&op->command))
+		command_kill(&op->command);
+	else
+		fail_killed(op); /* it waits for a logger, or for a client */
+}
+
+bool launch_kill(struct process *p, int signo, struct err *e)
+{
 	if (process_is_init(p) || !p->in_transition)
 		return false;
 	if (signo != SIGKILL || p->exit_seen) {
@@ -230,12 +244,7 @@ bool launch_kill(struct process *p, int signo, struct err *e)
 		process_signal(p, signo, e);
 		return true;
 	}
-	op = op_first(p);
-	launch_of(op)->killed = true;
-	if (command_is_running(&op->command))
-		command_kill(&op->command);
-	else
-		fail_killed(op); /* it waits for a logger, or for a client */
+	launch_give_up(p);
 	return true;
 }
 

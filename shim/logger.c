@@ -33,23 +33,28 @@ static void report_started(struct logger *l, struct err *failure)
 		started(l, failure);
 }
 
-static void on_ready(struct watch *w, uint32_t events)
+static void judge_ready(struct logger *l, ssize_t n)
 {
-	struct logger *l = container_of(w, struct logger, ready);
 	struct err e;
-	char byte;
-	ssize_t n = read(w->fd, &byte, 1);
 
-	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
 	if (n == 1 || !l->must_say_ready) {
 		report_started(l, NULL);
 		return;
 	}
-	err_set(&e, TTRPC_UNKNOWN, "logging binary did not call ready (it may have crashed or "
-				   "exited prematurely)");
+	err_set(&e, TTRPC_UNKNOWN,
+		"logging binary did not call ready (it may have crashed or "
+		"exited prematurely)");
 	report_started(l, &e);
+}
+
+static void on_ready(struct watch *w, uint32_t events)
+{
+	char byte;
+	ssize_t n = read(w->fd, &byte, 1);
+
+	(void)events;
+	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		judge_ready(container_of(w, struct logger, ready), n);
 }
 
 static void on_start_timeout(struct timer *t)
@@ -75,7 +80,14 @@ static void on_logger_exit(struct child *c)
 	struct logger *l = container_of(c, struct logger, child);
 
 	if (c->status != 0 && c->signal != SIGTERM)
-		log_write(LOG_WARN, NULL, "a logger (pid %d) ended with %d", c->pid, c->status);
+		log_write(LOG_WARN, NULL, "a logger (pid %d) ended with %d", c->pid,
+			  c->status);
+	/* Its end is as good as that of the pipe, which a child of its own may hold open. */
+	if (l->started) {
+		char byte;
+
+		judge_ready(l, read(l->ready.fd, &byte, 1));
+	}
 	report_stopped(l);
 }
 
@@ -94,7 +106,10 @@ static int spawn_logger(struct logger *l, const struct logger_request *q, int re
 	char *argv[LIMIT_URI_ARGS + 2] = { q->uri->path };
 	char *const envp[] = { id, ns, NULL };
 	const int fds[] = { null, null, null, q->out, q->err, ready };
-	const struct spawn s = { .path = q->uri->path, .argv = argv, .envp = envp, .fds = fds,
+	const struct spawn s = { .path = q->uri->path,
+				 .argv = argv,
+				 .envp = envp,
+				 .fds = fds,
 				 .n_fds = ARRAY_SIZE(fds) };
 	pid_t pid;
 	int r;
@@ -105,7 +120,8 @@ static int spawn_logger(struct logger *l, const struct logger_request *q, int re
 		argv[i + 1] = q->uri->args[i];
 	r = spawn_exec(&s, &pid);
 	if (r < 0)
-		return err_sys(e, -r, "failed to start binary logger: fork/exec %s", s.path);
+		return err_sys(e, -r, "failed to start binary logger: fork/exec %s",
+			       s.path);
 	r = child_watch(l->reaper, &l->child, pid, on_logger_exit);
 	assert(r == 0); /* just made */
 	(void)r;

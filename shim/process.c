@@ -133,8 +133,8 @@ static void finish_exit(struct process *p)
 		bundle_write_exit(c->bundle, &r);
 	}
 	io_process_ended(&p->io);
-	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id, p->pid,
-		  p->exit_status);
+	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id,
+		  p->pid, p->exit_status);
 	process_release_waiters(p);
 	event_exit(&c->shim->events, p, TAKE(p->exit_event));
 	serve_reconsider(c->shim);
@@ -167,12 +167,12 @@ void process_remains_killed(struct container *c)
 	finish_init_if_alone(c);
 }
 
-/* A runtime that is starting something in a dead container only has to notice. */
+/* A runtime that works on something in a dead container only has to notice. */
 static void hurry(struct process *p)
 {
 	struct op *op = list_first(&p->ops, struct op, link);
 
-	if (p->in_transition && op)
+	if (op)
 		command_shorten(&op->command, LIMIT_RUNTIME_ORPHAN_MS);
 }
 
@@ -184,6 +184,7 @@ static void on_init_exit(struct container *c)
 	/* Whoever made the cgroup may remove it before the last exec has gone. */
 	oom_last_look(c);
 	c->killing = !kill_remains(c);
+	hurry(&c->init); /* an Update or a Checkpoint, before which no Delete begins */
 	list_for_each(exec, &c->execs, link)
 		hurry(exec);
 	timer_arm_in(&c->shim->loop, &c->exec_drain, c->shim->limits.exec_drain_ns);
@@ -193,9 +194,13 @@ static void on_init_exit(struct container *c)
 void process_give_up_execs(struct timer *t)
 {
 	struct container *c = container_of(t, struct container, exec_drain);
+	struct process *exec;
 
 	log_write(LOG_WARN, c->id, "%u processes of a dead container are still there",
 		  c->n_live_execs);
+	/* No exec starts after its container's end was told. */
+	list_for_each(exec, &c->execs, link)
+		launch_give_up(exec);
 	finish_init(c);
 }
 
@@ -240,11 +245,15 @@ int process_adopt(struct process *p, const char *pid_file, struct err *e)
 		return r;
 	r = child_watch(&p->container->shim->reaper, &p->child, pid, on_exit_seen);
 	if (r == -ECHILD)
-		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is no child of "
-			       "this shim", pid_file, pid);
+		return err_set(e, TTRPC_UNKNOWN,
+			       "%s names process %d, which is no child of "
+			       "this shim",
+			       pid_file, pid);
 	if (r < 0)
-		return err_set(e, TTRPC_UNKNOWN, "%s names process %d, which is another "
-			       "one's", pid_file, pid);
+		return err_set(e, TTRPC_UNKNOWN,
+			       "%s names process %d, which is another "
+			       "one's",
+			       pid_file, pid);
 	p->pid = pid;
 	return 0;
 }

@@ -22,7 +22,6 @@
 #define P_PIDFD 3
 #endif
 
-
 static int pidfd_open_(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0U); /* CLOEXEC by itself */
@@ -55,6 +54,17 @@ static void record(struct child *c, const siginfo_t *si)
 	clock_gettime(CLOCK_REALTIME, &c->exited_at);
 }
 
+static void lose_sight(struct child *c)
+{
+	int fd = c->watch.fd;
+
+	watch_del(&c->watch);
+	closep(&fd);
+	c->watch.fd = -1;
+	c->reaper->n_unseen++;
+	reaper_sweep(c->reaper);
+}
+
 static void on_pidfd(struct watch *w, uint32_t events)
 {
 	struct child *c = container_of(w, struct child, watch);
@@ -64,8 +74,11 @@ static void on_pidfd(struct watch *w, uint32_t events)
 	if (!c->exited) {
 		int r = reap(P_PIDFD, (id_t)w->fd, &si);
 
-		if (r == -EAGAIN)
+		/* A tracer comes first, and takes its time: SIGCHLD tells when it has gone. */
+		if (r == -EAGAIN) {
+			lose_sight(c);
 			return;
+		}
 		/* Nobody else waits for our children: it was one when it was added. */
 		assert(r == 0);
 		record(c, &si);
@@ -104,7 +117,8 @@ static struct child *find(struct reaper *r, pid_t pid)
 	return NULL;
 }
 
-int child_watch(struct reaper *r, struct child *c, pid_t pid, void (*done)(struct child *))
+int child_watch(struct reaper *r, struct child *c, pid_t pid,
+		void (*done)(struct child *))
 {
 	_cleanup_close_ int fd = -1;
 	siginfo_t si;
@@ -155,12 +169,22 @@ bool child_is_watched(const struct child *c)
 	return c->reaper != NULL;
 }
 
+bool child_has_ended(const struct child *c)
+{
+	siginfo_t si = { 0 };
+
+	return c->exited ||
+	       (waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		si.si_pid != 0);
+}
+
 int child_signal(const struct child *c, int signo)
 {
 	if (!child_is_watched(c) || c->exited)
 		return -ESRCH;
-	if (c->watch.fd < 0 ? kill(c->pid, signo) < 0 :
-			      syscall(SYS_pidfd_send_signal, c->watch.fd, signo, NULL, 0U) < 0)
+	if (c->watch.fd < 0
+		    ? kill(c->pid, signo) < 0
+		    : syscall(SYS_pidfd_send_signal, c->watch.fd, signo, NULL, 0U) < 0)
 		return -errno;
 	return 0;
 }
@@ -169,7 +193,8 @@ void reap_kill(struct reaper *r, pid_t pid)
 {
 	siginfo_t si;
 
-	if (!find(r, pid) && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
+	if (!find(r, pid) &&
+	    waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0)
 		kill(pid, SIGKILL);
 }
 
@@ -205,8 +230,9 @@ static bool look_up(pid_t pid, struct looks *l)
 	text[n > 0 ? n : 0] = 0;
 	/* The second field is a name, with whatever in it, brackets too. */
 	s = strrchr(text, ')');
-	return s && sscanf(s + 1, " %c %*s %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				  "%*s %*s %*s %*s %" SCNu64,
+	return s && sscanf(s + 1,
+			   " %c %*s %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			   "%*s %*s %*s %*s %" SCNu64,
 			   &l->state, &l->session, &l->start) == 3;
 }
 
@@ -214,7 +240,8 @@ uint64_t reap_start_time(pid_t pid)
 {
 	struct looks l;
 
-	return !look_up(pid, &l) || l.state == 'Z' || l.state == 'X' ? UINT64_MAX : l.start;
+	return !look_up(pid, &l) || l.state == 'Z' || l.state == 'X' ? UINT64_MAX
+								     : l.start;
 }
 
 /*
@@ -248,9 +275,9 @@ static bool is_nobodys(struct reaper *r, pid_t pid)
 
 	if (!oldest)
 		return true;
-	return look_up(pid, &l) && (l.start < oldest->since ||
-				    (l.session != pid &&
-				     is_of_older_session(r, l.session, oldest->since)));
+	return look_up(pid, &l) &&
+	       (l.start < oldest->since ||
+		(l.session != pid && is_of_older_session(r, l.session, oldest->since)));
 }
 
 /*
@@ -308,7 +335,8 @@ static void sweep(struct work *w)
 			look_at_all(r);
 			return;
 		} else {
-			timer_arm(r->loop, &r->again, r->looked + LIMIT_LOOK_MS * LOOP_MSEC);
+			timer_arm(r->loop, &r->again,
+				  r->looked + LIMIT_LOOK_MS * LOOP_MSEC);
 			return;
 		}
 		si.si_pid = 0;

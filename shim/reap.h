@@ -27,7 +27,7 @@
 struct reaper {
 	struct loop *loop;
 	struct list children; /* struct child: watched, not yet reported */
-	unsigned n_unseen;    /* of them: without a pidfd */
+	unsigned n_unseen;    /* of them: without a pidfd, which SIGCHLD tells of */
 	struct list births;   /* struct birth, oldest first */
 	struct work sweep;
 	struct timer again;   /* the next look at all children, which is not cheap */
@@ -45,7 +45,7 @@ struct child {
 	struct list link;
 	struct reaper *reaper;
 	pid_t pid;
-	struct watch watch; /* its pidfd, which is ours; -1: there was none to be had */
+	struct watch watch; /* its pidfd, which is ours; -1: there is none to be had, or it is traced */
 	/* From its end on: */
 	bool exited;
 	int status; /* the exit code, or 128 + the signal that killed it */
@@ -85,6 +85,9 @@ void child_forget(struct child *c);
 
 /* Alive, or not yet reaped: safe to signal. */
 bool child_is_watched(const struct child *c);
+
+/* Of a watched one: it will be reported as soon as the loop comes to it. */
+bool child_has_ended(const struct child *c);
 
 /* pidfd_send_signal(2): 0, -ESRCH if it has ended, -EINVAL for no such signal. */
 int child_signal(const struct child *c, int signo);

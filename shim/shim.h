@@ -197,6 +197,8 @@ void launch_begin(struct process *p, struct ttrpc_call *call);
  * signal is not the one that ends the Start, SIGKILL.
  */
 bool launch_kill(struct process *p, int signo, struct err *e);
+/* Ends the Start of an exec that is under way, if one is: it fails. */
+void launch_give_up(struct process *p);
 void remove_begin(struct process *p, struct ttrpc_call *call);
 
 /*

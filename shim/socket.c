@@ -57,7 +57,8 @@ int socket_path(const char *dir, const char *address, const char *ns, const char
 	sha256_hex(input, strlen(input), hex);
 	n = snprintf(path, SOCKET_PATH_MAX + 1, "%s/%s", dir, hex);
 	if (n > SOCKET_PATH_MAX)
-		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket directory %s is too long", dir);
+		return err_set(e, TTRPC_INVALID_ARGUMENT,
+			       "socket directory %s is too long", dir);
 	return 0;
 }
 
@@ -107,12 +108,14 @@ static int lock_soon(int fd)
 int socket_lock(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1)
+					 : NULL;
 	_cleanup_close_ int fd = -1;
 	int r;
 
 	if (!dir)
-		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket \"%s\" is no path", path);
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket \"%s\" is no path",
+			       path);
 	if (make_directory(path, e) < 0)
 		return -e->code;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,14 +165,19 @@ int socket_listen(const char *path, struct err *e)
 bool socket_is_alive(const char *path)
 {
 	const struct timeval limit = { .tv_usec = LIMIT_CONNECT_MS * 1000 };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = -1;
 	struct sockaddr_un sun;
 
-	if (fd < 0 || fill_address(&sun, path) < 0)
+	if (fill_address(&sun, path) < 0)
 		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true;
 	/* Only a full backlog makes connect(2) wait: somebody is there, but busy. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	return connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 || errno == EAGAIN;
+	/* Anything else, EMFILE or ENOMEM, says nothing of a shim: its socket must stay. */
+	return connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+	       (errno != ECONNREFUSED && errno != ENOENT && errno != ENOTSOCK);
 }
 
 void socket_remove_stale(const char *path)
@@ -206,7 +214,8 @@ void socket_unlink(struct socket *s)
 {
 	struct stat st;
 
-	if (s->path[0] && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
+	if (s->path[0] && stat(s->path, &st) == 0 && st.st_dev == s->dev &&
+	    st.st_ino == s->ino)
 		unlink(s->path);
 	s->path[0] = 0;
 }

@@ -243,3 +243,18 @@ void end_c1(void)
 	delete_task("c1", NULL);
 	shutdown_shim();
 }
+
+struct answer *ask_update(const char *id)
+{
+	static char url[] =
+		"types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
+	static char json[] = "{\"pids\":{\"limit\":100}}";
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Task__UpdateTaskRequest q = TASK__UPDATE_TASK_REQUEST__INIT;
+
+	any.type_url = url;
+	any.value = (ProtobufCBinaryData){ .len = strlen(json), .data = (uint8_t *)json };
+	q.id = text("%s", id);
+	q.resources = &any;
+	return ask("Update", &q);
+}

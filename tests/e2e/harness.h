@@ -307,6 +307,8 @@ uint32_t start_at(struct where w, const char *id, const char *exec_id);
 #define delete_task(id, exec) as_delete(ok(ask_delete(id, exec)))
 #define kill_task(id, exec, sig) ok(ask_kill(id, exec, sig, false))
 #define exec_add(id, exec, command) ok(ask_exec(id, exec, command, NULL))
+/* To 100 processes. */
+struct answer *ask_update(const char *id);
 /* A container c1 in a shim of its own that runs @command, and its end. */
 struct bundle *run_c1(const char *command);
 void end_c1(void);

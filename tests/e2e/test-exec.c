@@ -238,6 +238,30 @@ static void exec_outlives_init(void **st)
 	shutdown_shim();
 }
 
+/* One that waits for a reader of its output does not start in a container that is told to be dead. */
+static void no_start_after_the_end(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct answer *starting;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_EXEC_DRAIN_TIMEOUT_MS=300";
+	run_c1("exec sleep 1000");
+	ok(ask_exec("c1", "e1", "exec sleep 1000", &io));
+	starting = ask_start("c1", "e1");
+	until(state("c1", "e1")->pid != 0);
+	kill_task("c1", NULL, SIGKILL);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	fails_with(starting, TTRPC_UNKNOWN, "killed before it had started");
+	reader_close(reader_open(io.out));
+	delete_task("c1", "e1");
+	delete_task("c1", NULL);
+	expect_events("create c1", "start c1", "exec c1 e1", "exit c1 c1 137",
+		      "delete c1 137");
+	shutdown_shim();
+	expect_no_more_events();
+}
+
 /*
  * The init dies while "runc exec" hangs (containerd's TestIssue10589): another
  * exec can be added but not started, and when the first has failed the task is
@@ -331,6 +355,6 @@ static void large_arguments(void **st)
 E2E_GROUP(E2E(life_of_an_exec), E2E(exit_before_exec_returns), E2E(exec_fails),
 	  E2E(program_not_found), E2E(twenty_at_once),
 	  E2E(execs_do_not_wait_for_each_other), E2E(a_hundred_leave_nothing),
-	  E2E(exits_in_order), E2E(exec_outlives_init), E2E(init_dies_while_exec_hangs),
-	  E2E(host_pid_in_own_cgroup), E2E(host_pid_in_shims_cgroup),
-	  E2E(large_arguments))
+	  E2E(exits_in_order), E2E(exec_outlives_init), E2E(no_start_after_the_end),
+	  E2E(init_dies_while_exec_hangs), E2E(host_pid_in_own_cgroup),
+	  E2E(host_pid_in_shims_cgroup), E2E(large_arguments))

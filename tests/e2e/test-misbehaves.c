@@ -51,17 +51,7 @@ static struct answer *ask_the_resume(void)
 
 static struct answer *ask_the_update(void)
 {
-	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
-	Task__UpdateTaskRequest q = TASK__UPDATE_TASK_REQUEST__INIT;
-	static char url[] =
-		"types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
-	static char json[] = "{\"pids\":{\"limit\":100}}";
-
-	any.type_url = url;
-	any.value = (ProtobufCBinaryData){ .len = strlen(json), .data = (uint8_t *)json };
-	q.id = text("c1");
-	q.resources = &any;
-	return ask("Update", &q);
+	return ask_update("c1");
 }
 
 static struct answer *ask_the_delete(void)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -296,6 +297,56 @@ static void children_ignored(void **st)
 	end_c1();
 }
 
-E2E_GROUP(E2E(stopped), E2E(stutters), E2E(disk_is_full), E2E(disk_is_read_only),
-	  E2E(bundle_vanishes), E2E(sockets_vanish), E2E(runtime_vanishes),
-	  E2E(no_descriptors), E2E(no_file_may_grow), E2E(children_ignored))
+/* What the shim has used of a CPU, in ns. */
+static uint64_t cpu_time(void)
+{
+	return strtoull(read_file(text("/proc/%d/schedstat", e2e.server), NULL), NULL,
+			10);
+}
+
+/* A debugger keeps a dead init for itself: the shim waits, without turning round and round. */
+static void traced(void **st)
+{
+	pid_t init;
+	uint64_t before;
+
+	(void)st;
+	run_c1("exec sleep 1000");
+	init = (pid_t)state("c1", NULL)->pid;
+	assert_int_equal(ptrace(PTRACE_SEIZE, init, NULL, NULL), 0);
+	kill_task("c1", NULL, SIGKILL);
+	until(!is_alive(init));
+	before = cpu_time();
+	loop_for(500);
+	assert_true(cpu_time() - before < 100 * LOOP_MSEC);
+	assert_int_equal(waitpid(init, NULL, __WALL), init);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* It has ended before it said that it is ready, and left a child with the pipe for that. */
+static void logger_leaves_a_child(void **st)
+{
+	static const char logger[] = "#!/bin/sh\nsleep 3000 & echo $! >$1\n";
+	struct stdio io = { 0 };
+	struct bundle *b;
+	pid_t child;
+
+	(void)st;
+	write_file(in_dir("logger"), logger, strlen(logger));
+	chmod(in_dir("logger"), 0755);
+	io.out = text("binary://%s?%s", in_dir("logger"), in_dir("child"));
+	io.err = io.out;
+	b = shim_for("c1", "exec sleep 1000");
+	create_io(b, &io);
+	start("c1", NULL);
+	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
+	end_c1();
+	kill(child, SIGKILL);
+}
+
+E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(stopped), E2E(stutters),
+	  E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
+	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors),
+	  E2E(no_file_may_grow), E2E(children_ignored))

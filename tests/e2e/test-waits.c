@@ -149,11 +149,11 @@ static void given_up(struct where w, struct answer *a, unsigned after)
 	took(w, a->text, a->ns, after + LIMIT_KILL_MS);
 }
 
-/* A mount, and the exec of an init that has died. */
+/* A mount, and an exec in a container whose init has died and an update of it. */
 static void never_end(void)
 {
 	pid_t daemon = mount_hung(in_dir("hung"));
-	struct answer *starting, *creating, *waiting;
+	struct answer *starting, *creating, *waiting, *updating;
 
 	if (daemon < 0) {
 		print_message("no /dev/fuse\n");
@@ -163,10 +163,15 @@ static void never_end(void)
 	starting = ask_start("c2", "e1");
 	until(exists(in_dir("hangs")));
 	creating = third();
+	script("update", "hang\n");
+	updating = ask_update("c2");
 	waiting = ask_wait("c2", NULL);
 	kill_task("c2", NULL, SIGKILL);
 	given_up(HERE, creating, 1000);
 	given_up(HERE, starting, LIMIT_RUNTIME_ORPHAN_MS);
+	until(updating->done);
+	took(HERE, "Update", updating->ns, LIMIT_RUNTIME_ORPHAN_MS);
+	assert_int_not_equal(updating->code, TTRPC_OK);
 	/* It could not wait any longer for an exec that may still come. */
 	ok(waiting);
 	took(HERE, "Wait", waiting->ns, LIMIT_EXEC_DRAIN_MS);
