@@ -86,12 +86,12 @@ static int rest_object(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-void memory_rest(void)
+void memory_rest(bool code)
 {
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
-	if (pagemap >= 0)
+	if (code && pagemap >= 0)
 		dl_iterate_phdr(rest_object, NULL);
 	rest_stack();
 }

@@ -5,11 +5,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* Before anything is allocated: how the heap is to behave. */
 void memory_init(void);
 
 /*
- * Gives back free heap, the stack below the caller, and the pages of the program's
- * own file, of which only the mapping goes: they stay in the page cache.
+ * Gives back free heap, the stack below the caller, and (@code) the pages of
+ * the program's own file, which stay in the page cache. Only the mapping of such
+ * pages goes: whoever debugs wants them to stay.
  */
-void memory_rest(void);
+void memory_rest(bool code);

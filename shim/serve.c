@@ -99,7 +99,7 @@ static void on_quiet(struct loop *l)
 
 	/* Then it is only a command that we wait for, and there will be more to do. */
 	if (s->n_ops == 0)
-		memory_rest();
+		memory_rest(!s->debug);
 }
 
 static void on_conns_changed(struct ttrpc_server *server)
