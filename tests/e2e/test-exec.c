@@ -256,7 +256,7 @@ static void no_start_after_the_end(void **st)
 	reader_close(reader_open(io.out));
 	delete_task("c1", "e1");
 	delete_task("c1", NULL);
-	expect_events("create c1", "start c1", "exec c1 e1", "exit c1 c1 137",
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exit c1 c1 137",
 		      "delete c1 137");
 	shutdown_shim();
 	expect_no_more_events();
