@@ -81,7 +81,7 @@ static void fill(struct pace *p)
 		p->filled = now;
 		return;
 	}
-	more = (uint64_t)((unsigned __int128)p->policy.rate * ns / LOOP_SEC);
+	more = p->policy.rate / LOOP_SEC * ns + p->policy.rate % LOOP_SEC * ns / LOOP_SEC;
 	if (more == 0)
 		return; /* time is not lost by looking often */
 	p->room = p->room + more < p->policy.rate ? p->room + more : p->policy.rate;
@@ -93,7 +93,7 @@ size_t pace_room(struct pace *p)
 	if (p->policy.rate == 0)
 		return SIZE_MAX;
 	fill(p);
-	return (size_t)p->room;
+	return p->room < SIZE_MAX ? (size_t)p->room : SIZE_MAX;
 }
 
 void pace_passed(struct pace *p, size_t n)
