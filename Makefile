@@ -463,7 +463,7 @@ check-packages: deb ## made twice, they are the same; dpkg installs, upgrades, r
 	contrib/packages/deb $(B)/$(DIST).tar.gz $(B)/deb-again
 	cd $(B)/deb && for f in *.deb *.dsc; do cmp $$f ../deb-again/$$f || exit; done
 	tests/packages/check $(B)/deb
-check-cross: dist ## builds for arm64 and i386, runs the unit tests, the former's under qemu; root
+check-cross: dist ## builds for arm64 and i386, runs the unit tests under qemu; root
 	@contrib/setup fresh
 	tests/cross arm64 $(B)/$(DIST).tar.gz
 	tests/cross i386 $(B)/$(DIST).tar.gz

@@ -216,8 +216,11 @@ static inline void describe(const ProtobufCMessage *m, const char *prefix)
 			const char *list = *(const char *const *)(const void *)at;
 
 			/* Pointers and uint64, all of them. */
+			size_t size = f->type == PROTOBUF_C_TYPE_UINT64 ? 8
+									: sizeof(void *);
+
 			snprintf(name, sizeof(name), "%s%s[%zu]", prefix, f->name, k);
-			describe_value(f, list + 8 * k, name);
+			describe_value(f, list + size * k, name);
 		}
 	}
 }

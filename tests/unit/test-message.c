@@ -111,11 +111,11 @@ static void make_value(struct maker *mk, const ProtobufCFieldDescriptor *f, void
 
 static size_t size_of(const ProtobufCFieldDescriptor *f)
 {
-	return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE ||
-			       f->type == PROTOBUF_C_TYPE_UINT64
-		       ? 8
-	       : f->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
-						  : 4;
+	return f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_MESSAGE
+		       ? sizeof(void *)
+	       : f->type == PROTOBUF_C_TYPE_UINT64 ? 8
+	       : f->type == PROTOBUF_C_TYPE_BYTES  ? sizeof(ProtobufCBinaryData)
+						   : 4;
 }
 
 static ProtobufCMessage *make(struct maker *mk, const ProtobufCMessageDescriptor *d)
