@@ -85,7 +85,7 @@ NAME_LIBS = $(if $(filter yes,$(LIBCAP)),$(call lib,libcap,libcap.a)) \
 PROTO_PATH = $(addprefix -I,$(sort $(call once,pi,$(PKG_CONFIG) --variable=includedir protobuf) \
 	$(call once,pci,$(PKG_CONFIG) --variable=includedir libprotobuf-c)))
 
-ALL_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -I. -I$(GEN) $(HARDEN) $(PB_CFLAGS) $(YAJL_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(GEN) $(HARDEN) $(PB_CFLAGS) $(YAJL_CFLAGS) $(CPPFLAGS)
 pie = $(if $(filter yes,$(PIE)),$1,$2)
 BASE_CFLAGS = -std=gnu11 $(OPT) $(call pie,-fPIE,-fno-pie) -fvisibility=hidden -fstack-protector-strong \
 	-ffunction-sections -fdata-sections $(CFLAGS)
