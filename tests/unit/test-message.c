@@ -260,7 +260,7 @@ static void test_documents(void **state)
 			"types.containerd.io/opencontainers/runtime-spec/1/Process");
 		assert_int_equal(m->spec->value.len, 34);
 		assert_memory_equal(m->spec->value.data,
-				    "{\"args\": [ \"a\\u0041\" ],\n \"x\": 1e3}", 35);
+				    "{\"args\": [ \"a\\u0041\" ],\n \"x\": 1e3}", 34);
 		protobuf_c_message_free_unpacked(&m->base, NULL);
 	}
 }
