@@ -238,9 +238,12 @@ static void binary_missing(void)
 /* A logger that dies at once: ready, as far as binary:// goes. */
 static void binary_dies(void)
 {
-	struct box b = { .id = "c1", .command = "sleep 0.2; exit 3" };
+	const char *dying = in_dir("dying");
+	struct box b = { .id = "c1" };
 
-	b.io.out = b.io.err = logger("#!/bin/busybox sh\nexit 1\n", "");
+	b.command = text("while [ ! -e %s ]; do sleep 0.01; done; exit 3", dying);
+	b.io.out = b.io.err =
+		logger(text("#!/bin/busybox sh\n: >%s\nexit 1\n", dying), "");
 	whole_life(&b);
 	finish();
 }
