@@ -14,7 +14,7 @@
 #define STACK_DEPTH (256UL << 10)
 /* What this function and madvise(2) themselves may use. */
 #define STACK_MARGIN 1024UL
-/* /proc/PID/pagemap: a page is there, or in the swap; it is the file's own, nobody has written to it. */
+/* /proc/PID/pagemap: a page is there, or in the swap; it is the file's own, not written to. */
 #define PAGEMAP_THERE (UINT64_C(3) << 62)
 #define PAGEMAP_FILE (UINT64_C(1) << 61)
 /* A segment of ours; on the stack, which goes back as well. */

@@ -59,8 +59,10 @@ struct child {
 void reaper_init(struct reaper *r, struct loop *l);
 void reaper_fini(struct reaper *r);
 
-/* To be called on SIGCHLD: reports the watched that have no pidfd, and reaps orphans, but
- * for those that a birth may be about. */
+/*
+ * To be called on SIGCHLD: reports the watched that have no pidfd, and reaps orphans, but
+ * for those that a birth may be about.
+ */
 void reaper_sweep(struct reaper *r);
 
 /*

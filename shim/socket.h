@@ -41,7 +41,10 @@ int socket_lock(const char *path, struct err *e);
  */
 int socket_listen(const char *path, struct err *e);
 
-/* Whether somebody serves on it: connects, with a limit of 100 ms. */
+/*
+ * Whether somebody serves on it: connects, with a limit of 100 ms. Also true where that
+ * could not be found out (no descriptors, no memory): a living shim's socket must stay.
+ */
 bool socket_is_alive(const char *path);
 
 /* Removes what a shim that was killed has left, if there is such a file and nobody serves on it. */
