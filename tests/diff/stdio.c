@@ -238,12 +238,17 @@ static void binary_missing(void)
 /* A logger that dies at once: ready, as far as binary:// goes. */
 static void binary_dies(void)
 {
-	const char *dying = in_dir("dying");
-	struct box b = { .id = "c1" };
+	struct box b = { .id = "c1",
+			 .command = "while [ ! -e /tmp/told/dying ]; do sleep 0.01; done; "
+				    "exit 3" };
+	const char *told = in_dir("told");
 
-	b.command = text("while [ ! -e %s ]; do sleep 0.01; done; exit 3", dying);
+	mkdir(told, 0755);
+	b.mounts = text("{\"destination\":\"/tmp/told\",\"type\":\"bind\","
+			"\"source\":\"%s\",\"options\":[\"bind\"]}",
+			told);
 	b.io.out = b.io.err =
-		logger(text("#!/bin/busybox sh\n: >%s\nexit 1\n", dying), "");
+		logger(text("#!/bin/busybox sh\n: >%s/dying\nexit 1\n", told), "");
 	whole_life(&b);
 	finish();
 }

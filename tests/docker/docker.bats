@@ -115,7 +115,7 @@ logged() {
 
 # A command at a terminal, with what is typed on stdin.
 at_terminal() {
-	script -qefc "$(printf '%q ' timeout -k 5 90 "$BATS_FILE_TMPDIR/bin/docker" "$@")" /dev/null
+	script -qefc "$(printf '%q ' exec timeout --foreground -k 5 90 "$BATS_FILE_TMPDIR/bin/docker" "$@")" /dev/null
 }
 
 @test "run: both streams, code, and brass it is" {

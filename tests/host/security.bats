@@ -30,9 +30,11 @@ only_stdio() {
 	[ -z "$bad" ] || { echo "$2: $bad"; return 1; }
 }
 
-# A client that is given a terminal, and leaves.
+# A client that is given a terminal, and leaves. (In the terminal's foreground, whatever
+# $SHELL does with a last command: from behind, its first change of it would stop it.)
 at_terminal() {
-	script -qec "timeout 60 $*" /dev/null </dev/null >"$T/said" || { cat "$T/said"; return 1; }
+	script -qec "exec timeout --foreground -k 5 60 $*" /dev/null </dev/null >"$T/said" ||
+		{ cat "$T/said"; return 1; }
 }
 
 @test "a container has no descriptor but its stdio, nor has an exec" {
