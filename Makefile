@@ -106,7 +106,7 @@ objs = $(patsubst %.c,$(B)/obj/%.o,$1)
 # ------------------------------------------------------------- sources
 
 TTRPC_SRC = $(patsubst %,ttrpc/%.c,loop frame conn call server client status)
-SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config options \
+SPEC_SRC = $(patsubst %,spec/%.c,json json-value json-out escape walk config endpoint options \
 	map map-read options-toml output rewrite toml toml-scalar toml-text check check-config check-filter \
 	check-foreign check-guess check-linux check-mapping check-mount check-output check-process check-resources check-rules check-store)
 # Libraries that know names; without them the checker says what it does not check. Only the

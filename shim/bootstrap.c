@@ -2,14 +2,15 @@
 /* BootstrapParams and BootstrapResult, or what older daemons speak; see bootstrap.h. */
 #include "shim/bootstrap.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "bootstrap.pb-c.h"
 #include "shim/options.h"
 #include "shim/socket.h"
 #include "shim/util.h"
+#include "spec/json.h"
 
-#define BOOTSTRAP_VERSION 3
 #define DEBUG_LEVEL (-4)
 
 static int read_params(const Bootstrap__BootstrapParams *m, struct bootstrap *out,
@@ -68,6 +69,25 @@ void bootstrap_release(struct bootstrap *b)
 	*b = (struct bootstrap){ 0 };
 }
 
+/* As containerd 2.0 to 2.2 and their shim say it; 2.3 knows it as well. */
+static int answer_newer(int fd, const char *url)
+{
+	struct json_out o = JSON_OUT_INIT;
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	json_out_open(&o, '{');
+	json_out_key(&o, "version");
+	json_out_int(&o, BOOTSTRAP_VERSION);
+	json_out_key(&o, "address");
+	json_out_string(&o, url, strlen(url));
+	json_out_key(&o, "protocol");
+	json_out_string(&o, "ttrpc", 5);
+	json_out_close(&o, '}');
+	text = json_out_take(&o, &len);
+	return text ? write_all(fd, text, len) : -ENOMEM;
+}
+
 int bootstrap_answer(int fd, const struct bootstrap *b, const char *url, struct err *e)
 {
 	Bootstrap__BootstrapResult m = BOOTSTRAP__BOOTSTRAP_RESULT__INIT;
@@ -79,6 +99,8 @@ int bootstrap_answer(int fd, const struct bootstrap *b, const char *url, struct 
 	m.protocol = (char *)"ttrpc";
 	if (b->given)
 		r = write_all(fd, packed, protobuf_c_message_pack(&m.base, packed));
+	else if (b->newer)
+		r = answer_newer(fd, url);
 	else
 		r = write_all(fd, url, strlen(url));
 	return r < 0 ? err_sys(e, -r, "write the answer") : 0;

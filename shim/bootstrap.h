@@ -9,9 +9,13 @@
 #include "shim/err.h"
 #include "spec/spec.h"
 
+/* Of the Task service: what containerd 2 speaks first. */
+#define BOOTSTRAP_VERSION 3
+
 struct bootstrap {
 	bool given; /* BootstrapParams came: containerd 2.3 or later */
 	bool debug;
+	bool newer; /* the shim serves BOOTSTRAP_VERSION alone: the answer must say so */
 	char *socket_dir; /* an absolute path; NULL: the usual one */
 	char *ttrpc_address; /* NULL: the environment has it */
 	struct spec_options options;

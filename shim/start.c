@@ -215,6 +215,31 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 	return 0;
 }
 
+/*
+ * The shim of containerd 2 serves one version of the service only, while ours and the
+ * older ones serve that which every containerd speaks. Which it is stands in what
+ * containerd wrote of the pod.
+ */
+static bool is_newer(const struct start *st, const char *url)
+{
+	struct spec_endpoint endpoint = { 0 };
+	_cleanup_free_ char *dir = NULL, *path = NULL;
+	struct shim_record ours;
+	struct spec_error e;
+	bool newer = false;
+
+	if (!is_identifier(st->spec.group))
+		return false;
+	dir = str_printf("../%s", st->spec.group);
+	path = str_printf("../%s/bootstrap.json", st->spec.group);
+	if (dir && path && bundle_read_shim(dir, &ours) < 0 &&
+	    spec_endpoint_load(path, &endpoint, &e) == 0)
+		newer = endpoint.version >= BOOTSTRAP_VERSION && endpoint.address &&
+			strcmp(endpoint.address, url) == 0;
+	spec_endpoint_release(&endpoint);
+	return newer;
+}
+
 static int find_or_make_server(struct start *st, const char *url, struct err *e)
 {
 	_cleanup_close_ int lock = socket_lock(st->path, e), fd = -1;
@@ -224,8 +249,10 @@ static int find_or_make_server(struct start *st, const char *url, struct err *e)
 		return lock;
 	fd = socket_listen(st->path, e);
 	if (fd == -EADDRINUSE) {
-		if (socket_is_alive(st->path))
+		if (socket_is_alive(st->path)) {
+			st->bootstrap.newer = st->spec.group && is_newer(st, url);
 			return bundle_write_address(".", url, e);
+		}
 		/* Left behind by a shim that was killed. */
 		unlink(st->path);
 		fd = socket_listen(st->path, e);

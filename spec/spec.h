@@ -122,6 +122,15 @@ int spec_options_parse_toml(const char *name, const char *toml, size_t len,
 char *spec_options_write(const struct spec_options *o, size_t *len);
 void spec_options_release(struct spec_options *o);
 
+/* A bootstrap.json: how containerd 2 reaches the shim of a bundle. Strings are owned. */
+struct spec_endpoint {
+	uint32_t version; /* of the Task service */
+	char *address;
+};
+
+int spec_endpoint_load(const char *path, struct spec_endpoint *out, struct spec_error *e);
+void spec_endpoint_release(struct spec_endpoint *p);
+
 /*
  * The last message of level "error" in a runtime's log (JSON objects {level,
  * msg, time} one after another, as runc and crun write with --log-format json),

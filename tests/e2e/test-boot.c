@@ -197,6 +197,55 @@ static void grouped_by_runc_group(void **st)
 	same_group(GROUP);
 }
 
+/* A stranger who listens where the shim of a pod would. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	mkdir(SHIM_SOCKETS, 0700);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+/*
+ * A pod of the stock shim of containerd 2, which serves the third version of the service
+ * alone: what containerd wrote of it is what the next container is answered.
+ */
+static void joins_newer_shim(void **st)
+{
+	struct bundle like = { .id = "c1", .annotation = SANDBOX, .group = "pod" };
+	struct bundle *b = bundle_like(&like, "true"), *pod = bundle("pod", "true");
+	char *url = text("unix://%s", socket_of("pod"));
+	char *newer = text("{\"version\":3,\"address\":\"%s\",\"protocol\":\"ttrpc\"}",
+			   url);
+	const char *const as_ever[] = {
+		text("{\"version\":2,\"address\":\"%s\",\"protocol\":\"ttrpc\"}", url),
+		"{\"version\":3,\"address\":\"unix:///another\",\"protocol\":\"ttrpc\"}",
+		text("{\"version\":3,\"address\":\"%s\"", url),
+		"{\"version\":3}",
+	};
+	char *file = text("%s/bootstrap.json", pod->dir);
+	int fd = listen_at(url + strlen("unix://"));
+
+	(void)st;
+	assert_string_equal(run_start(b->dir, "c1")->out, url);
+	for (size_t i = 0; i < sizeof(as_ever) / sizeof(as_ever[0]); i++) {
+		write_file(file, as_ever[i], strlen(as_ever[i]));
+		assert_string_equal(run_start(b->dir, "c1")->out, url);
+	}
+	write_file(file, newer, strlen(newer));
+	assert_string_equal(run_start(b->dir, "c1")->out, newer);
+	assert_string_equal(read_file(text("%s/address", b->dir), NULL), url);
+	/* One of ours serves both: what any containerd understands is better. */
+	write_file(text("%s/shim", pod->dir), "1 1 /socket\n", 12);
+	assert_string_equal(run_start(b->dir, "c1")->out, url);
+	close(fd);
+	unlink(url + strlen("unix://"));
+}
+
 /* The first annotation counts when both are there; an empty group is a group. */
 static void group_by_both(void **st)
 {
@@ -414,6 +463,7 @@ static void long_names(void **st)
 
 E2E_GROUP(E2E(version), E2E(bad_flags), E2E(bad_names), E2E(answer_of_start),
 	  E2E(server_process), E2E(grouped_by_sandbox), E2E(grouped_by_runc_group),
-	  E2E(group_by_both), E2E(stale_socket), E2E(start_race), E2E(bootstrap_params),
+	  E2E(joins_newer_shim), E2E(group_by_both), E2E(stale_socket), E2E(start_race),
+	  E2E(bootstrap_params),
 	  E2E(garbage_on_stdin), E2E(config_that_start_refuses),
 	  E2E(config_that_create_refuses), E2E(long_names))

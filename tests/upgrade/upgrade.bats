@@ -244,8 +244,7 @@ a_pod_of_both() {
 
 @test "a container of brass joins a pod of the stock shim, and the other way round" {
 	local version
-	# The shim of containerd 2 would have to be asked in its own version of the service.
-	for version in host trixie; do
+	for version in host trixie forky; do
 		a_pod_of_both "$version" "$version" brass
 		a_pod_of_both "$version" brass "$version"
 	done
