@@ -25,4 +25,5 @@ void limits_load(struct limits *l)
 	l->lease_ns = setting("BRASS_LEASE_MS", LIMIT_LEASE_MS) * LOOP_MSEC;
 	l->runtime_ms = (unsigned)setting("BRASS_RUNTIME_TIMEOUT_MS", LIMIT_RUNTIME_MS);
 	l->mount_ms = (unsigned)setting("BRASS_MOUNT_TIMEOUT_MS", LIMIT_MOUNT_MS);
+	l->rest_ms = (unsigned)setting("BRASS_REST_MS", LIMIT_REST_MS);
 }

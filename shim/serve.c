@@ -235,7 +235,7 @@ static int open_shim(struct shim *s, const struct flags *f)
 	if (r < 0)
 		return r;
 	s->loop.quiet = on_quiet;
-	s->loop.quiet_ms = LIMIT_QUIET_MS;
+	s->loop.quiet_ms = (int)s->limits.rest_ms;
 	reaper_init(&s->reaper, &s->loop);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);

@@ -13,6 +13,9 @@
 
 #include "tests/e2e/harness.h"
 
+/* The environment of a shim of ours that never gives memory back. */
+#define NO_REST "BRASS_REST_MS=86400000"
+
 struct subject {
 	const char *name;
 	char path[4096];
@@ -50,6 +53,8 @@ struct memory {
 struct memory memory_of(pid_t pid);
 /* kB that the machine could still give away, without what the harness uses; settles first. */
 double memory_available(void);
+/* Until a shim has given memory back. */
+void wait_for_rest(void);
 /* CPU time of all threads that the process ever had, in ns. */
 double cpu_of(pid_t pid);
 double now(void); /* ns */

@@ -75,7 +75,7 @@ void conmon_idle(void)
 		b[i] = bundle(text("c%d", i), "exec sleep 1000000");
 		pids[i] = conmon_start(b[i], runtime, &inits[i]);
 	}
-	loop_for(300);
+	wait_for_rest();
 	for (int i = 0; i < n; i++) {
 		struct memory m = memory_of(pids[i]);
 

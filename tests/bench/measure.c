@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
+
 static double field(const char *all, const char *name)
 {
 	const char *at = all ? strstr(all, name) : NULL;
@@ -50,6 +52,11 @@ struct memory memory_of(pid_t pid)
 	m.page_tables = field(all, "\nVmPTE:");
 	m.threads = field(all, "\nThreads:");
 	return m;
+}
+
+void wait_for_rest(void)
+{
+	loop_for(LIMIT_REST_MS + 200);
 }
 
 double memory_available(void)

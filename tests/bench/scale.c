@@ -158,7 +158,7 @@ static void run_machine(void)
 			break;
 		for (; n < steps[s]; n++)
 			begin_unit(n);
-		loop_for(300);
+		wait_for_rest();
 		record_times(n, "shims");
 		if (n >= 20)
 			record("kB", (before - memory_available()) / n,
@@ -192,7 +192,7 @@ static void run_pod(void)
 				start_timed(b, NULL);
 			begin_life(b, &times[n]);
 		}
-		loop_for(300);
+		wait_for_rest();
 		record_times(n, "containers in a shim");
 		m = memory_of(e2e.server);
 		record("kB", m.private_dirty, "private dirty, %d containers in a shim",
@@ -227,7 +227,7 @@ static void run_execs(void)
 	e2e.binary_name = fake("fake-nothing");
 	start_timed(b, NULL);
 	begin_life(b, times);
-	loop_for(300);
+	wait_for_rest();
 	record_shim("after 1 exec");
 	for (int i = 0; i < 1000; i++) {
 		const char *e = text("x%d", i);
@@ -237,7 +237,7 @@ static void run_execs(void)
 		wait_exit("x", e);
 		delete_task("x", e);
 	}
-	loop_for(300);
+	wait_for_rest();
 	record_shim("after 1000 execs");
 	end_life("x", times);
 	end_shim();

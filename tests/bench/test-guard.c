@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #define LIVES 3
-/* Until the shim has told its events and has gone to rest (LIMIT_QUIET_MS). */
-#define SETTLE 120
+/* Until the shim has told its events and has gone to rest. */
+#define SETTLE 240
+#define REST_SOON "BRASS_REST_MS=30"
 
 struct figure {
 	const char *name;
@@ -42,23 +43,13 @@ static void note(const char *name, long value)
 
 /* ------------------------------------------------------------------ calls */
 
-/* What comes with the rest (memory.h) depends on what else the machine does. */
-#define REST ", MADV_DONTNEED"
-
-static const char *until_rest(const char *all)
-{
-	const char *rest = strstr(all, REST);
-
-	return rest ? text("%.*s", (int)(rest - all), all) : all;
-}
-
 /* What the shim did since @from for the call @name, its events included. */
 static void note_calls(const char *name, size_t from)
 {
 	const char *all;
 
 	trace_settled();
-	all = until_rest(trace_text() + from);
+	all = trace_text() + from;
 	note(text("syscalls.%s", name), trace_calls(all));
 	note(text("forks.%s", name), trace_forks(all));
 }
@@ -87,9 +78,11 @@ static long switches(void)
 
 static void live_traced(const char *id)
 {
-	struct bundle *b = shim_for(id, "exec sleep 1000000");
+	struct bundle *b;
 	struct answer *w;
 
+	e2e.extra_env[0] = NO_REST; /* it depends on what else the machine does */
+	b = shim_for(id, "exec sleep 1000000");
 	trace_begin();
 	measured("create", create(b));
 	w = ask_wait(id, NULL);
@@ -106,10 +99,12 @@ static void live_traced(const char *id)
 
 static void live_untraced(const char *id)
 {
-	struct bundle *b = shim_for(id, "exec sleep 1000000");
+	struct bundle *b;
 	struct answer *w;
 	long before;
 
+	e2e.extra_env[0] = REST_SOON;
+	b = shim_for(id, "exec sleep 1000000");
 	note("descriptors.empty", count_fds(e2e.server));
 	create(b);
 	start(id, NULL);
@@ -118,7 +113,7 @@ static void live_untraced(const char *id)
 	wait_exit(id, "e");
 	delete_task(id, "e");
 	w = ask_wait(id, NULL);
-	loop_for(2 * SETTLE);
+	loop_for(SETTLE);
 	note("descriptors.idle", count_fds(e2e.server));
 	note("dirty-kb.idle", smaps("Private_Dirty"));
 	before = switches();
@@ -139,6 +134,7 @@ static void count_instructions(const char *id)
 	struct answer *w;
 	long at;
 
+	e2e.extra_env[0] = NO_REST;
 	e2e.slow *= 8; /* each instruction is two switches between processes */
 	note("instructions.start", steps_of_start(bundle(text("%s-s", id), "exit 0")));
 	shutdown_shim();

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Until the shim has told its events and has gone to rest (LIMIT_QUIET_MS). */
+/* Until the shim has told its events. */
 #define SETTLE 120
 
 /* ---------------------------------------------------------------- strace */

@@ -219,7 +219,7 @@ static long switches(pid_t pid)
 /* Three seconds with a container, its stdio, a Wait and a connection: not one wake-up. */
 static void idle(void **st)
 {
-	struct bundle *b = shim_for("c1", "exec sleep 1000");
+	struct bundle *b;
 	struct stdio io = { .in = make_fifo("in"),
 			    .out = make_fifo("out"),
 			    .err = make_fifo("err") };
@@ -227,6 +227,8 @@ static void idle(void **st)
 	long before;
 
 	(void)st;
+	e2e.extra_env[0] = "BRASS_REST_MS=30";
+	b = shim_for("c1", "exec sleep 1000");
 	reader_open(io.out);
 	reader_open(io.err);
 	create_io(b, &io);

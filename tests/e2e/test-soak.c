@@ -70,6 +70,7 @@ static void execs_leave_nothing(void **st)
 
 	(void)st;
 	e2e.no_cgroup = true; /* to join one is what takes longest */
+	e2e.extra_env[0] = "BRASS_REST_MS=30";
 	create(shim_for("c1", "exec sleep 100000"));
 	start("c1", NULL);
 	sink_record(null);
@@ -138,6 +139,7 @@ static void nothing_happens(void **st)
 	struct bundle *b;
 
 	(void)st;
+	e2e.extra_env[0] = "BRASS_REST_MS=30";
 	reader_pause(r, true);
 	reader_open(tty.out);
 	create_io(shim_for("c1", "exec cat /dev/zero"), &full);
