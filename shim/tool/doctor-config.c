@@ -16,6 +16,7 @@
 
 #define DEFAULT_CONFIG "/etc/containerd/config.toml"
 #define BRASS_TYPE "io.containerd.brass.v2"
+#define STOCK_TYPE "io.containerd.runc.v2"
 #define MAX_RUNTIMES 64
 #define MAX_IMPORTS 32
 
@@ -203,10 +204,28 @@ static void read_imports(struct config *c)
 
 /* ----------------------------------------------------------- the judgement */
 
-static bool is_brass(const struct runtime_entry *e)
+static bool has_type(const struct runtime_entry *e, const char *type)
 {
-	return (e->type && strcmp(e->type, BRASS_TYPE) == 0) ||
+	return e->type && strcmp(e->type, type) == 0;
+}
+
+/* The stock shim's name, where that is brass. */
+static bool is_drop_in(const struct doctor *d, const struct runtime_entry *e)
+{
+	return d->drop_in && has_type(e, STOCK_TYPE) && (!e->path || d->ignores_path);
+}
+
+static bool is_brass(const struct doctor *d, const struct runtime_entry *e)
+{
+	return has_type(e, BRASS_TYPE) || is_drop_in(d, e) ||
 	       (e->path && strstr(e->path, "brass"));
+}
+
+/* It would be by its runtime_path, of which containerd takes no notice. */
+static bool is_ignored(const struct doctor *d, const struct runtime_entry *e)
+{
+	return e->path && d->ignores_path && !has_type(e, BRASS_TYPE) &&
+	       !is_drop_in(d, e);
 }
 
 static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
@@ -219,7 +238,14 @@ static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
 			   "install it there, or correct runtime_path",
 			   "runtime \"%s\": %s: %s", e->name, e->path,
 			   err_strerror(errno));
-	else if (!e->path && !d->shim_in_path)
+	else if (is_ignored(d, e))
+		doctor_say(
+			d, FINDING_WARNING, "config",
+			"ln -s containerd-shim-brass-v2 /usr/local/bin/containerd-shim-runc-v2, "
+			"and restart containerd",
+			"runtime \"%s\" is not brass: this containerd does not heed runtime_path",
+			e->name);
+	else if (!e->path && !d->shim_in_path && !is_drop_in(d, e))
 		doctor_say(d, FINDING_ERROR, "config",
 			   "install the shim, or set runtime_path",
 			   "runtime \"%s\" is brass, which containerd does not find",
@@ -252,7 +278,7 @@ static void judge(struct config *c)
 	bool any = false;
 
 	for (size_t i = 0; i < c->n_runtimes; i++) {
-		if (!is_brass(&c->runtimes[i]))
+		if (!is_brass(d, &c->runtimes[i]))
 			continue;
 		any = true;
 		look_at_entry(d, &c->runtimes[i]);
@@ -262,7 +288,7 @@ static void judge(struct config *c)
 				   "runtime \"%s\" is the default one",
 				   c->default_runtime);
 	}
-	if (!any)
+	if (!any && !d->drop_in)
 		doctor_say(
 			d, FINDING_WARNING, "config",
 			"see contrib/containerd/config.toml (\"Use\" in the README)",
@@ -285,6 +311,8 @@ void doctor_config(struct doctor *d)
 	c->doctor = d;
 	c->file = file;
 	if (!d->config && access(file, F_OK) < 0 && errno == ENOENT) {
+		if (d->drop_in)
+			return;
 		doctor_say(
 			d, FINDING_NOTE, "config",
 			"containerd config default, and contrib/containerd/config.toml",

@@ -14,6 +14,7 @@
 #include "version.h"
 
 #define SHIM "containerd-shim-brass-v2"
+#define STOCK_SHIM "containerd-shim-runc-v2"
 #define ADDRESS "/run/containerd/containerd.sock"
 #define CONFIG "/etc/containerd/config.toml"
 #define ENVIRON_MAX (4u << 20)
@@ -126,10 +127,14 @@ static void take_path(struct doctor *d)
 static void look_at_version(struct doctor *d, const char *program)
 {
 	const char *const argv[] = { program, "--version", NULL };
-	int status = 0, major, minor;
+	int status = 0, major, minor, patch = 0;
 	_cleanup_free_ char *text = doctor_run(argv, false, &status);
 	const char *s = text ? find_version(text, "containerd ", &major, &minor) : NULL;
 
+	/* Its CRI reads runtime_path, and forgets it, before 1.6.21 and 1.7.1. */
+	if (s && sscanf(s, "%*d.%*d.%d", &patch) == 1)
+		d->ignores_path = major == 1 &&
+				  (minor == 6 ? patch < 21 : minor == 7 && patch < 1);
 	if (!s)
 		doctor_say(d, FINDING_WARNING, "containerd", "run it by hand",
 			   "%s --version does not tell one", program);
@@ -165,12 +170,28 @@ void doctor_containerd(struct doctor *d)
 
 /* ------------------------------------------------------------------ shim */
 
+static void look_for_drop_in(struct doctor *d)
+{
+	_cleanup_free_ char *program = doctor_find(d, STOCK_SHIM), *text = NULL;
+	const char *const argv[] = { program, "-v", NULL };
+	int status = 0;
+
+	text = program ? doctor_run(argv, true, &status) : NULL;
+	d->drop_in = text && strstr(text, "this is brass");
+	if (d->drop_in)
+		doctor_say(
+			d, FINDING_OK, "shim", "",
+			"%s is brass as well: who asks for io.containerd.runc.v2 gets it",
+			program);
+}
+
 void doctor_shim(struct doctor *d)
 {
 	_cleanup_free_ char *program = doctor_find(d, SHIM), *text = NULL;
 	const char *const argv[] = { program, "-v", NULL };
 	int status = 0;
 
+	look_for_drop_in(d);
 	d->shim_in_path = program;
 	if (!program) {
 		doctor_say(d, FINDING_WARNING, "shim",

@@ -35,6 +35,8 @@ struct doctor {
 	pid_t containerd; /* that is running; 0: none */
 	char *path; /* its PATH, or else ours */
 	bool shim_in_path;
+	bool drop_in; /* the first shim by the stock one's name is brass */
+	bool ignores_path; /* containerd does not heed runtime_path */
 };
 
 /* @advice is kept; "" is none. */

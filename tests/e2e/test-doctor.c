@@ -134,6 +134,13 @@ static const struct {
 	{ "/usr/bin/containerd", NULL, 2, "error", "containerd", "not in PATH" },
 	{ "/usr/bin/containerd", "#!/bin/sh\necho containerd x 1.5.9 y\n", 1, "warning",
 	  "containerd", "is 1.5.9: brass is tested from 1.6 on" },
+	{ "/usr/bin/containerd", "#!/bin/sh\necho containerd x 1.6.20~ds1 y\n", 1,
+	  "warning", "config",
+	  "runtime \"runc\" is not brass: this containerd does not heed" },
+	{ "/usr/bin/containerd", "#!/bin/sh\necho containerd x v1.7.0 y\n", 1, "warning",
+	  "config", "runtime \"runc\" is not brass: this containerd does not heed" },
+	{ "/usr/bin/containerd", "#!/bin/sh\necho containerd x 1.6.21 y\n", 0, "ok",
+	  "config", "runtime \"runc\" is brass" },
 	{ "/usr/bin/containerd", "#!/bin/sh\nexit 1\n", 1, "warning", "containerd",
 	  "--version does not tell one" },
 	{ "/proc/77/comm", "systemd\n", 0, "note", "containerd", "is not running" },
@@ -253,6 +260,24 @@ static void path_of_containerd(void **st)
 	    "BinaryName = \"crun\"");
 }
 
+/* In the stock shim's place, by its name. */
+static void by_another_name(void **st)
+{
+	(void)st;
+	make_host();
+	put_file(CONFIG, "version = 2\n", 0644);
+	put_program("/usr/bin/containerd-shim-runc-v2", "Go version: go1.19", NULL);
+	has(doctor(), 1, "no runtime for Kubernetes is brass");
+	put_program("/usr/bin/containerd-shim-runc-v2", "Go version: none, this is brass",
+		    NULL);
+	has(doctor(), 0, "/usr/bin/containerd-shim-runc-v2 is brass as well",
+	    "This host is ready for brass.\n");
+	put_file(CONFIG, "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n",
+		 0644);
+	has(doctor(), 1, "runtime \"runc\" is brass (io.containerd.runc.v2)",
+	    "runtime \"runc\": SystemdCgroup is false");
+}
+
 static void imports(void **st)
 {
 	(void)st;
@@ -290,5 +315,5 @@ static void misused(void **st)
 	has(TOOL("doctor", "--help"), 0, "Usage: brass doctor");
 }
 
-E2E_GROUP(E2E(good), E2E(each_thing), E2E(folders), E2E(path_of_containerd), E2E(imports),
-	  E2E(this_host), E2E(misused))
+E2E_GROUP(E2E(good), E2E(each_thing), E2E(folders), E2E(path_of_containerd),
+	  E2E(by_another_name), E2E(imports), E2E(this_host), E2E(misused))

@@ -4,6 +4,13 @@
 # pause, kill of all; where systemd is PID 1, through its driver. Run by tests/matrix.
 
 load ../host/helper
+eval "host_$(declare -f setup_file)"
+
+setup_file() {
+	BRASS=$(realpath -e "$BRASS_BUILD/brass")
+	export BRASS
+	host_setup_file
+}
 
 has_systemd() {
 	[ -d /run/systemd/system ]
@@ -67,6 +74,38 @@ end() {
 	[ "$(jq .pids.current "$T/metrics")" -ge 1 ]
 	end c1
 	! has_systemd || soon eval '! systemctl is-active --quiet brass-c1.scope'
+}
+
+# The systemd driver hands down what is limited, and here nothing is.
+@test "a container without limits has all controllers of the machine" {
+	box c1 'exec sleep 1000'
+	[ -n "$(cat /sys/fs/cgroup/cgroup.controllers)" ]
+	[ "$(cat "$(folder_of c1)/cgroup.controllers")" = "$(cat /sys/fs/cgroup/cgroup.controllers)" ]
+	task metrics --format json c1 | jq -e '.memory.usage > 0 and .pids.current == 1'
+	end c1
+}
+
+update() {
+	"$BRASS" call -n "$CONTAINERD_NAMESPACE" "$1" Update "{\"resources\": $2}"
+}
+
+@test "update: the new limits are those of the cgroup; what is not named stays" {
+	local folder
+	box c1 --memory-limit 67108864 'exec sleep 1000'
+	folder=$(folder_of c1)
+	update c1 '{"memory": {"limit": 33554432}, "cpu": {"quota": 20000, "period": 100000}}'
+	has_line "$folder/memory.max" 33554432
+	has_line "$folder/cpu.max" '20000 100000'
+	update c1 '{"pids": {"limit": 50}}'
+	has_line "$folder/pids.max" 50
+	has_line "$folder/memory.max" 33554432
+	[ "$(task metrics --format json c1 | jq '.memory.usage_limit, .pids.limit' | xargs)" = \
+		'33554432 50' ]
+	! has_systemd || [ "$(systemctl show -P MemoryMax brass-c1.scope)" = 33554432 ]
+	run update c1 '{"memory": {"limit": -5}}'
+	[ "$status" != 0 ]
+	is_status c1 RUNNING
+	end c1
 }
 
 @test "out of memory: the event, then the exit; three times" {
