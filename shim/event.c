@@ -65,12 +65,10 @@ static void on_folder(struct watch *w, uint32_t events)
 	}
 	if (!ours)
 		return;
-	/* bind(2) comes before listen(2): give it a few close tries again. */
-	q->attempts = 0;
-	timer_arm_in(q->loop, &q->retry, RETRY_FIRST);
+	event_queue_hurry(q);
 }
 
-/* Best effort: without it there is still the slow pace. */
+/* Best effort: a user's inotify instances and watches are few. */
 static void watch_folder(struct event_queue *q)
 {
 	char *slash = strrchr(q->path, '/');
@@ -91,10 +89,13 @@ static void watch_folder(struct event_queue *q)
 
 static void try_later(struct event_queue *q)
 {
+	uint64_t pause;
+
 	watch_folder(q);
+	pause = q->folder.fd >= 0 ? LIMIT_EVENT_PAUSE_MS : LIMIT_EVENT_BLIND_MS;
 	timer_arm_in(q->loop, &q->retry,
 		     q->attempts < LIMIT_EVENT_TRIES ? RETRY_FIRST << q->attempts
-						     : LIMIT_EVENT_PAUSE_MS * LOOP_MSEC);
+						     : pause * LOOP_MSEC);
 	if (q->attempts < LIMIT_EVENT_TRIES)
 		q->attempts++;
 }
@@ -430,6 +431,16 @@ void event_queue_fini(struct event_queue *q)
 		drop(q, e);
 	free(q->path);
 	q->path = NULL;
+}
+
+void event_queue_hurry(struct event_queue *q)
+{
+	/* It is connected, or there is nothing to tell; else who calls all the time puts nothing off. */
+	if (!timer_is_armed(&q->retry) || q->retry.due <= loop_now() + RETRY_FIRST)
+		return;
+	/* bind(2) comes before listen(2): give it a few close tries again. */
+	q->attempts = 0;
+	timer_arm_in(q->loop, &q->retry, RETRY_FIRST);
 }
 
 bool event_queue_is_empty(const struct event_queue *q)

@@ -3,7 +3,7 @@
  * What happens to a container, told to containerd (contract 3.3, 3.4, 10): one
  * event at a time, in order, each kept until it has been acknowledged. A
  * containerd that is stopped is waited for; one that is gone is looked for when
- * something happens to its socket, and once a minute.
+ * something happens to its socket, when somebody connects to us, and once a minute.
  *
  * Memory is bounded (LIMIT_EVENT_BYTES): what is given up first is never an
  * exit. An event's memory is made before the thing happens, an exit's with its
@@ -51,6 +51,8 @@ int event_queue_init(struct event_queue *q, struct loop *l, const char *ns,
 /* Drops what is left. */
 void event_queue_fini(struct event_queue *q);
 bool event_queue_is_empty(const struct event_queue *q);
+/* Containerd may be back: looks for it now, if it is away. */
+void event_queue_hurry(struct event_queue *q);
 
 /*
  * Memory for one event about a process of these ids; NULL: out of memory. It is

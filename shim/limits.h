@@ -96,9 +96,13 @@
 /* A process that forks as fast as it is killed loses within a few rounds. */
 #define LIMIT_KILL_ROUNDS 16
 
-/* Containerd is away: tries with twice the pause each, then this one. */
+/*
+ * Containerd is away: tries with twice the pause each, then this one; the other one, if
+ * the folder of its socket cannot be watched (inotify(7) has few instances for a user).
+ */
 #define LIMIT_EVENT_TRIES 8
 #define LIMIT_EVENT_PAUSE_MS 60000
+#define LIMIT_EVENT_BLIND_MS 4000
 
 /*
  * A container at its limit is reclaimed from all the time, and memory.events says so

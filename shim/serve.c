@@ -104,7 +104,11 @@ static void on_quiet(struct loop *l)
 
 static void on_conns_changed(struct ttrpc_server *server)
 {
-	serve_reconsider(server->data);
+	struct shim *s = server->data;
+
+	/* Most likely it is containerd who comes, and so is back. */
+	event_queue_hurry(&s->events);
+	serve_reconsider(s);
 }
 
 static void on_server_log(struct ttrpc_server *server, const char *text)

@@ -262,8 +262,29 @@ static void idle_without_containerd(void **st)
 	end_c1();
 }
 
+/* Its folder cannot be watched, since it is not there; but somebody connects when it is back. */
+static void containerd_out_of_sight(void **st)
+{
+	struct ttrpc_client other;
+
+	(void)st;
+	sink_close();
+	snprintf(e2e.ttrpc_address, sizeof(e2e.ttrpc_address), "%s", in_dir("later/ttrpc"));
+	run_c1("exec sleep 1000");
+	loop_for(3000); /* as above */
+	make_folder(in_dir("later"));
+	sink_open();
+	ttrpc_client_init(&other, &e2e.loop, e2e.path);
+	assert_int_equal(ttrpc_client_connect(&other), 0);
+	until_within(2000, sink_count() == 2);
+	ttrpc_client_close(&other);
+	expect_events("create c1", "start c1");
+	end_c1();
+}
+
 E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
 	  E2E(lease_without_connection), E2E(lease_after_connection),
 	  E2E(no_lease_with_container), E2E(sigterm_without_container),
 	  E2E(sigterm_with_container), E2E(other_signals), E2E(orphans_are_reaped),
-	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd))
+	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd),
+	  E2E(containerd_out_of_sight))

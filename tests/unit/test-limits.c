@@ -248,6 +248,37 @@ static void event_bytes(void **st)
 	assert_int_equal(exits, 5000);
 }
 
+/* The pause after the next try, which fails like those before. */
+static uint64_t pause_after_a_try(struct event_queue *q)
+{
+	q->attempts = LIMIT_EVENT_TRIES;
+	timer_arm_in(&shim.loop, &q->retry, 0);
+	while (q->retry.due <= loop_now())
+		assert_int_equal(loop_round(&shim.loop, -1), 0);
+	return q->retry.due - loop_now();
+}
+
+/*
+ * LIMIT_EVENT_BLIND_MS: nobody tells when containerd is back, so it is looked for more often;
+ * as soon as the folder can be watched that is not needed. Who connects may be containerd.
+ */
+static void looks_for_containerd(void **st)
+{
+	struct event_queue *q = &shim.events;
+	uint64_t soon = LIMIT_EVENT_BLIND_MS * LOOP_MSEC;
+
+	(void)st;
+	event_paused(q, make_container(), event_reserve(q, "c1", ""));
+	assert_true(pause_after_a_try(q) <= soon);
+	free(q->path);
+	q->path = strdup("/tmp/nobody-is-there");
+	q->client.path = q->path;
+	assert_true(pause_after_a_try(q) > 2 * soon);
+	event_queue_hurry(q);
+	assert_true(q->retry.due < loop_now() + LOOP_SEC);
+	assert_int_equal(q->attempts, 0);
+}
+
 /* LIMIT_IDENTIFIER */
 static void identifier(void **st)
 {
@@ -383,6 +414,7 @@ int main(void)
 		OF_SHIM(execs),
 		OF_SHIM(inspect),
 		OF_SHIM(event_bytes),
+		OF_SHIM(looks_for_containerd),
 		cmocka_unit_test(identifier),
 		cmocka_unit_test(stdin_of_start),
 		OF_FILES(options_file),
