@@ -276,7 +276,8 @@ static void on_restored(struct command *cmd)
 	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", c->bundle);
 
 	if (!command_succeeded(cmd)) {
-		runtime_failure(cmd, "OCI runtime restore failed", &op->err);
+		if (!op->err.code)
+			runtime_failure(cmd, "OCI runtime restore failed", &op->err);
 		fail_restore(op, cmd->timed_out || cmd->killed || cmd->child.signal);
 		return;
 	}
@@ -337,6 +338,18 @@ static void on_opened(struct io *io, struct err *failure)
 		err_prefix(&op->err, "OCI runtime restore failed");
 		fail_restore(op, false);
 	}
+}
+
+void checkpoint_give_up(struct op *op)
+{
+	if (op->err.code)
+		return; /* it fails in any case */
+	err_set(&op->err, TTRPC_UNKNOWN,
+		"OCI runtime restore failed: killed before it had started");
+	if (command_is_running(&op->command))
+		command_kill(&op->command);
+	else
+		fail_restore(op, child_is_watched(&op->process->child));
 }
 
 void checkpoint_restore(struct op *op)

@@ -109,44 +109,25 @@ static bool kill_if_allowed(struct process *p, int signo, bool all, struct err *
 	       kill_here(p, signo, all, e);
 }
 
-/* It has been restored meanwhile, or could not be. */
-static void begin_after_restore(struct op *op)
-{
-	struct kill_op *k = container_of(op, struct kill_op, op);
-
-	if (!kill_if_allowed(op->process, k->signo, k->all, &op->err))
-		begin_kill(op);
-	else if (op->err.code)
-		op_fail(op);
-	else
-		service_reply_empty(op_end(op));
-}
-
 void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
 {
-	bool restoring = p->state == PROC_CREATED_CHECKPOINT && p->in_transition;
 	struct err e = ERR_INIT;
 	struct op *op;
 
 	p->sigkill_asked = p->sigkill_asked || signo == SIGKILL;
-	if (!restoring &&
-	    (launch_kill(p, signo, &e) || kill_if_allowed(p, signo, all, &e))) {
+	if (launch_kill(p, signo, &e) || kill_if_allowed(p, signo, all, &e)) {
 		if (e.code)
 			err_reply(call, &e);
 		else
 			service_reply_empty(call);
 		return;
 	}
-	op = op_new(sizeof(struct kill_op), p, call,
-		    restoring ? begin_after_restore : begin_kill);
+	op = op_new(sizeof(struct kill_op), p, call, begin_kill);
 	if (!op)
 		return;
 	container_of(op, struct kill_op, op)->signo = signo;
 	container_of(op, struct kill_op, op)->all = all;
-	if (restoring)
-		op_submit(op);
-	else
-		op_submit_aside(op);
+	op_submit_aside(op);
 }
 
 /* ------------------------------------------------- what an init left behind */

@@ -218,13 +218,24 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	}
 }
 
+/* A Start that a signal can end: a process is made only then. */
+static bool is_being_made(const struct process *p)
+{
+	return p->in_transition &&
+	       (!process_is_init(p) || p->state == PROC_CREATED_CHECKPOINT);
+}
+
 void launch_give_up(struct process *p)
 {
 	struct op *op;
 
-	if (process_is_init(p) || !p->in_transition)
+	if (!is_being_made(p))
 		return;
 	op = op_first(p);
+	if (process_is_init(p)) {
+		checkpoint_give_up(op);
+		return;
+	}
 	if (op->command.timed_out)
 		return; /* it fails in any case */
 	launch_of(op)->killed = true;
@@ -236,15 +247,17 @@ void launch_give_up(struct process *p)
 
 bool launch_kill(struct process *p, int signo, struct err *e)
 {
-	if (process_is_init(p) || !p->in_transition)
+	if (!is_being_made(p))
 		return false;
-	if (signo != SIGKILL || p->exit_seen) {
-		if (!child_is_watched(&p->child) && !p->exit_seen)
-			return false;
+	if (signo == SIGKILL && !p->exit_seen)
+		launch_give_up(p);
+	else if (child_is_watched(&p->child) || p->exit_seen)
 		process_signal(p, signo, e);
-		return true;
-	}
-	launch_give_up(p);
+	else if (process_is_init(p))
+		err_set(e, TTRPC_FAILED_PRECONDITION, "container %s is being restored",
+			p->container->id);
+	else
+		return false;
 	return true;
 }
 

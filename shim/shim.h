@@ -193,11 +193,11 @@ struct create_request {
 void create_begin(struct shim *s, struct ttrpc_call *call, struct create_request *r);
 void launch_begin(struct process *p, struct ttrpc_call *call);
 /*
- * A Kill of an exec whose Start is under way. False: it has no process yet, and this
- * signal is not the one that ends the Start, SIGKILL.
+ * A Kill of an exec, or of what is being restored, whose Start is under way: SIGKILL ends
+ * that. False: there is no such Start, or no process yet that could get another signal.
  */
 bool launch_kill(struct process *p, int signo, struct err *e);
-/* Ends the Start of an exec that is under way, if one is: it fails. */
+/* Ends a Start of that kind that is under way, if one is: it fails. */
 void launch_give_up(struct process *p);
 void remove_begin(struct process *p, struct ttrpc_call *call);
 
@@ -216,6 +216,8 @@ void checkpoint_begin(struct process *init, struct ttrpc_call *call,
 		      const struct checkpoint_request *r);
 /* The Start of an init in PROC_CREATED_CHECKPOINT; ends in launch_started() or launch_failed(). */
 void checkpoint_restore(struct op *op);
+/* Has it fail, soon. */
+void checkpoint_give_up(struct op *op);
 /* The end of a Start (launch.c): containerd and the caller are told. */
 void launch_started(struct op *op);
 void launch_failed(struct op *op);

@@ -188,6 +188,13 @@ static void do_exec(void)
 	write_pid_file(spawn(json, false));
 }
 
+/* From no checkpoint at all: its process begins anew. */
+static void do_restore(void)
+{
+	do_create();
+	do_start();
+}
+
 static void do_kill(void)
 {
 	must_exist();
@@ -306,6 +313,7 @@ static const struct {
 	{ "create", do_create, true },
 	{ "start", do_start, true },
 	{ "exec", do_exec, true },
+	{ "restore", do_restore, true },
 	{ "kill", do_kill, true },
 	{ "delete", do_delete, true },
 	{ "state", do_state, true },
@@ -330,6 +338,7 @@ static int take_flag(char **argv, int i)
 		{ "bundle", &cmd.bundle },     { "format", NULL },
 		{ "pid-file", &cmd.pid_file }, { "console-socket", &cmd.console },
 		{ "process", &cmd.process },   { "resources", &cmd.resources },
+		{ "image-path", NULL },	       { "work-path", NULL },
 	};
 	const char *name = argv[i] + strspn(argv[i], "-"), *eq = strchr(name, '=');
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
@@ -353,7 +362,8 @@ static int take_flag(char **argv, int i)
 	else if (!strcmp(name, "version"))
 		exit(printf("fake-runc version 1\nspec: 1.0.2\n") < 0);
 	else if (strcmp(name, "systemd-cgroup") && strcmp(name, "no-pivot") &&
-		 strcmp(name, "no-new-keyring") && strcmp(name, "debug"))
+		 strcmp(name, "no-new-keyring") && strcmp(name, "debug") &&
+		 strcmp(name, "no-subreaper"))
 		fail("flag provided but not defined: %s", argv[i]);
 	return 1;
 }
