@@ -104,6 +104,7 @@ static void drop(struct event_queue *q, struct event *e)
 {
 	list_del(&e->link);
 	q->bytes -= e->size;
+	q->n[e->rank]--;
 	free(e);
 }
 
@@ -166,22 +167,36 @@ static void on_retry(struct timer *t)
 
 /* --------------------------------------------------------- queueing */
 
-static void make_room(struct event_queue *q)
+/* Gives up the oldest of @rank, but not the first event, which may be under way. */
+static void give_up(struct event_queue *q, enum event_rank rank, size_t limit)
 {
-	struct event *e;
+	static const char *const names[N_EVENT_RANKS] = {
+		"events other than exits", "exits of execs", "exits of containers",
+	};
+	struct event *e = list_first(&q->events, struct event, link);
+	unsigned first = e && e->rank == rank;
 
-	/* Not the first one, which may be under way. */
+	if (q->bytes <= limit || q->n[rank] <= first)
+		return;
 	list_for_each(e, &q->events, link) {
-		if (q->bytes <= LIMIT_EVENT_BYTES)
-			return;
-		if (e->is_exit || e->link.prev == &q->events)
+		if (q->bytes <= limit || q->n[rank] <= first)
+			break;
+		if (e->rank != rank || e->link.prev == &q->events)
 			continue;
 		drop(q, e);
-		if (q->dropped++ == 0)
-			log_write(LOG_ERROR, NULL,
-				  "containerd has been away for so long that "
-				  "events other than exits are dropped");
+		if (!(q->given_up & 1u << rank))
+			log_write(LOG_ERROR, NULL, "containerd has been away for so long that "
+				  "%s are dropped", names[rank]);
+		q->given_up |= 1u << rank;
+		q->dropped++;
 	}
+}
+
+static void make_room(struct event_queue *q)
+{
+	give_up(q, EVENT_OTHER, LIMIT_EVENT_BYTES);
+	give_up(q, EVENT_EXEC_EXIT, LIMIT_EVENT_EXIT_BYTES);
+	give_up(q, EVENT_INIT_EXIT, LIMIT_EVENT_EXIT_BYTES);
 }
 
 static void enqueue(struct event_queue *q, struct event *e)
@@ -192,6 +207,7 @@ static void enqueue(struct event_queue *q, struct event *e)
 	}
 	list_append(&q->events, &e->link);
 	q->bytes += e->size;
+	q->n[e->rank]++;
 	make_room(q);
 	send_first(q);
 }
@@ -266,7 +282,7 @@ void event_exit(struct event_queue *q, const struct process *p, struct event *me
 	m.pid = (uint32_t)p->pid;
 	m.exit_status = (uint32_t)p->exit_status;
 	m.exited_at = &at;
-	memory->is_exit = true;
+	memory->rank = process_is_init(p) ? EVENT_INIT_EXIT : EVENT_EXEC_EXIT;
 	publish(q, "/tasks/exit", &m.base, memory);
 }
 

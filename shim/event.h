@@ -5,8 +5,8 @@
  * containerd that is stopped is waited for; one that is gone is looked for when
  * something happens to its socket, when somebody connects to us, and once a minute.
  *
- * Memory is bounded (LIMIT_EVENT_BYTES): what is given up first is never an
- * exit. An event's memory is made before the thing happens, an exit's with its
+ * Memory is bounded: what is given up first (LIMIT_EVENT_BYTES) is never an exit, then
+ * (LIMIT_EVENT_EXIT_BYTES) those of execs, and those of containers last. An event's memory is made before the thing happens, an exit's with its
  * process, any other's with the op (an oom's with its container), so that telling it cannot fail.
  */
 #pragma once
@@ -21,10 +21,13 @@ struct container;
 struct process;
 struct mount;
 
+/* What is given up first comes first. */
+enum event_rank { EVENT_OTHER, EVENT_EXEC_EXIT, EVENT_INIT_EXIT, N_EVENT_RANKS };
+
 /* One event: a ForwardRequest, packed. */
 struct event {
 	struct list link;
-	bool is_exit;
+	enum event_rank rank;
 	size_t len, size; /* used of data; all of it */
 	uint8_t data[];
 };
@@ -34,7 +37,9 @@ struct event_queue {
 	const char *ns;
 	struct list events; /* oldest first; the first one may be under way */
 	size_t bytes;
+	unsigned n[N_EVENT_RANKS]; /* how many of each are in it */
 	unsigned long dropped;
+	unsigned given_up; /* bits of ranks: which have been dropped */
 	struct ttrpc_client client;
 	struct ttrpc_request request;
 	char *path; /* of containerd's ttrpc socket; NULL: nobody to tell */

@@ -136,9 +136,12 @@
 
 /*
  * Events kept for a containerd that is away: bytes in all. A pod that execs
- * ten probes a second writes some 8 MiB an hour; exits are given up last.
+ * ten probes a second writes some 8 MiB an hour. Exits may take more, since a process whose
+ * exit is lost runs for ever in the eyes of its client: then execs' exits are given up, the
+ * oldest first, and when there are no more of them those of containers.
  */
 #define LIMIT_EVENT_BYTES (8u << 20)
+#define LIMIT_EVENT_EXIT_BYTES (32u << 20)
 
 /*
  * Nothing has happened for so long: memory is given back (memory.h; BRASS_REST_MS).

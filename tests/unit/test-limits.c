@@ -244,8 +244,38 @@ static void event_bytes(void **st)
 	}
 	assert_true(shim.events.dropped > 10000);
 	list_for_each(e, &shim.events.events, link)
-		exits += e->is_exit;
+		exits += e->rank == EVENT_INIT_EXIT;
 	assert_int_equal(exits, 5000);
+}
+
+/* LIMIT_EVENT_EXIT_BYTES: execs' exits go, the oldest first, and of containers only then. */
+static void event_exit_bytes(void **st)
+{
+	struct container *c = make_container();
+	struct process *exec = process_new_exec(c, "e1");
+	struct event_queue *q = &shim.events;
+	unsigned inits = 0;
+
+	(void)st;
+	while (q->dropped == 0 && q->n[EVENT_EXEC_EXIT] < 1000000) {
+		event_exit(q, exec, event_reserve(q, "c1", "e1"));
+		if (inits < 5000 && ++inits)
+			event_exit(q, &c->init, event_reserve(q, "c1", "c1"));
+	}
+	assert_true(q->bytes <= LIMIT_EVENT_EXIT_BYTES);
+	assert_true(q->bytes > LIMIT_EVENT_EXIT_BYTES - 1000);
+	assert_true(q->n[EVENT_EXEC_EXIT] > 60000);
+	assert_int_equal(q->n[EVENT_INIT_EXIT], inits);
+	/* The first one may be under way. */
+	assert_int_equal(list_first(&q->events, struct event, link)->rank, EVENT_EXEC_EXIT);
+	for (; q->n[EVENT_EXEC_EXIT] > 1; inits++)
+		event_exit(q, &c->init, event_reserve(q, "c1", "c1"));
+	assert_int_equal(q->n[EVENT_INIT_EXIT], inits);
+	for (unsigned i = 0; i < 10; i++)
+		event_exit(q, &c->init, event_reserve(q, "c1", "c1"));
+	assert_int_equal(q->n[EVENT_EXEC_EXIT], 1);
+	assert_true(q->n[EVENT_INIT_EXIT] <= inits + 1);
+	assert_true(q->bytes <= LIMIT_EVENT_EXIT_BYTES);
 }
 
 /* The pause after the next try, which fails like those before. */
@@ -414,6 +444,7 @@ int main(void)
 		OF_SHIM(execs),
 		OF_SHIM(inspect),
 		OF_SHIM(event_bytes),
+		OF_SHIM(event_exit_bytes),
 		OF_SHIM(looks_for_containerd),
 		cmocka_unit_test(identifier),
 		cmocka_unit_test(stdin_of_start),
