@@ -81,23 +81,39 @@ void container_free(struct container *c)
 	serve_reconsider(s);
 }
 
+/* It may well work the next time. */
+static bool may_pass(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC || r == -EIO;
+}
+
 void container_entered(struct container *c)
 {
 	int r = cgroup_find(&c->cgroup, c->init.pid);
 
+	c->look_again = may_pass(r);
 	if (r < 0)
 		log_write(LOG_WARN, c->id, "no cgroup of process %d: %s", c->init.pid,
 			  err_strerror(-r));
 	if (!cgroup_is_known(&c->cgroup))
 		return;
 	r = cgroup_enable_controllers(&c->cgroup);
+	c->look_again |= may_pass(r);
 	if (r < 0)
 		log_write(r == -EPERM || r == -EACCES || r == -EROFS ? LOG_DEBUG
 								     : LOG_WARN,
 			  c->id, "not all controllers: %s", err_strerror(-r));
 	r = oom_arm(c);
+	c->look_again |= may_pass(r);
 	if (r < 0)
 		log_write(LOG_WARN, c->id, "no OOM events: %s", err_strerror(-r));
+}
+
+void container_look_again(struct container *c)
+{
+	/* Its pid is its own until its end has been seen. */
+	if (c->look_again && child_is_watched(&c->init.child) && !c->init.child.exited)
+		container_entered(c);
 }
 
 struct container *container_find(struct shim *s, const char *id, bool reserved)

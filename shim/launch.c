@@ -76,6 +76,7 @@ static void start_init(struct op *op)
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "start", args, NULL, false, 0 };
 
+	container_look_again(c);
 	args_simple(args, "start", c->id);
 	p->in_transition = true;
 	if (runtime_run(op_command(op, on_init_started), c, &call,

@@ -448,6 +448,7 @@ static void handle_stats(struct request *r)
 	_cleanup_(pack_release) struct pack metrics = PACK_INIT;
 	struct err e = ERR_INIT;
 
+	container_look_again(r->container);
 	if (stats_pack(cg, "", &metrics, &e) < 0) {
 		err_reply(r->call, &e);
 		return;

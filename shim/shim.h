@@ -83,6 +83,7 @@ struct container {
 	bool mounted;     /* we mounted something on BUNDLE/rootfs */
 	struct cgroup cgroup;
 	struct oom oom;
+	bool look_again;  /* there was no descriptor or memory to find or watch its cgroup */
 
 	struct process init;
 	struct list execs;
@@ -138,6 +139,8 @@ void serve_shutdown(struct shim *s);
 struct container *container_new(struct shim *s, const char *id, const char *bundle);
 /* Its init exists: finds its cgroup, and watches that. */
 void container_entered(struct container *c);
+/* The same, if it did not work for a reason that may have gone. */
+void container_look_again(struct container *c);
 /* The only place where one is freed: calls that wait for it are answered. */
 void container_free(struct container *c);
 /* NULL: unknown. @reserved: also one whose Create is still under way. */

@@ -5,10 +5,12 @@
  */
 #include "tests/e2e/harness.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "metrics_v1.pb-c.h"
 #include "metrics_v2.pb-c.h"
+#include "tests/e2e/faults.h"
 
 #define V1_TYPE "io.containerd.cgroups.v1.Metrics"
 #define V2_TYPE "io.containerd.cgroups.v2.Metrics"
@@ -101,4 +103,46 @@ static void while_start_hangs(void **st)
 	end_c1();
 }
 
-E2E_GROUP(E2E(in_every_state), E2E(without_cgroup), E2E(while_start_hangs))
+/* One call of this kind fails while c1 is created; false: there are not so many. */
+static bool without_one(struct faults *f, struct bundle *b, enum fault_kind kind, unsigned n)
+{
+	struct answer *creating;
+
+	f->kind = kind;
+	f->error = EMFILE;
+	f->nth = n;
+	f->seen = f->failed = 0;
+	f->armed = 1;
+	creating = await(ask_create(b, NULL));
+	f->armed = 0;
+	if (creating->code != TTRPC_OK)
+		return true;
+	if (tasks("c1") != 1)
+		fail_at(HERE, "call %u of %d: no metrics", n, kind);
+	start("c1", NULL);
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	return f->failed > 0;
+}
+
+/* There was no descriptor to look at the cgroup with: later there is. */
+static void looked_at_again(void **st)
+{
+	struct faults *f = faults_open(FAULT_SERVER);
+	struct bundle *b;
+
+	(void)st;
+	if (!e2e.cgroup[0])
+		skip();
+	b = shim_for("c1", "exec sleep 1000");
+	for (unsigned n = 1; without_one(f, b, FAULT_OPEN, n); n++)
+		;
+	for (unsigned n = 1; without_one(f, b, FAULT_READ, n); n++)
+		;
+	shutdown_shim();
+	faults_close(f);
+}
+
+E2E_GROUP(E2E(in_every_state), E2E(without_cgroup), E2E(while_start_hangs),
+	  E2E(looked_at_again))
