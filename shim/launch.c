@@ -115,6 +115,32 @@ static void kill_left(struct process *p, const char *pid_file)
 
 	if (bundle_read_pid(pid_file, &pid, &ignored) == 0)
 		reap_kill(&p->container->shim->reaper, pid);
+	else
+		p->container->has_stray = true;
+}
+
+/*
+ * Processes of a container with a pid namespace of its own become our children only if
+ * the runtime has made them, and then they lead a session. Those that are not watched
+ * are nobody's, unless another exec is being made: then its end is waited for.
+ */
+static void kill_strays(struct container *c)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	struct process *exec;
+	size_t n = 0;
+
+	if (!c->has_stray)
+		return;
+	list_for_each(exec, &c->execs, link)
+		if (exec->in_transition && command_is_running(&op_first(exec)->command))
+			return;
+	if (!c->spec.private_pid_ns || cgroup_pids(&c->cgroup, &pids, &n) < 0)
+		log_write(LOG_WARN, c->id, "an exec may still run, its process is not known");
+	for (size_t i = 0; i < n; i++)
+		if (getsid(pids[i]) == pids[i])
+			reap_kill(&c->shim->reaper, pids[i]);
+	c->has_stray = false;
 }
 
 static void on_exec_connected(struct io *io, struct err *failure)
@@ -156,24 +182,32 @@ static void on_exec_failed(struct op *op)
 	fail_exec(op);
 }
 
-static void on_exec_started(struct command *cmd)
+static void adopt_exec(struct op *op)
 {
-	struct op *op = op_of(cmd);
 	struct process *p = op->process;
 	const char *pid_file = launch_of(op)->pid_file;
 
-	if (!command_succeeded(cmd)) {
-		on_exec_failed(op);
-		return;
-	}
 	/* Now, while no orphan is swept: it may have ended already. */
 	if (process_adopt(p, pid_file, &op->err) < 0) {
+		p->container->has_stray = true;
 		err_prefix(&op->err, "failed to retrieve OCI runtime exec pid");
 		fail_exec(op);
 		return;
 	}
 	unlink(pid_file);
 	io_connect(&p->io, p->container->shim->limits.fifo_ns, on_exec_connected);
+}
+
+static void on_exec_started(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct container *c = op->process->container;
+
+	if (command_succeeded(cmd))
+		adopt_exec(op);
+	else
+		on_exec_failed(op);
+	kill_strays(c);
 }
 
 /* The process document in a file in memory: nothing to clean up, nothing to fill. */

@@ -90,6 +90,7 @@ struct container {
 	unsigned n_execs;
 	unsigned n_live_execs; /* starting or running */
 	bool init_dead;        /* exec Start is refused from here on */
+	bool has_stray;        /* an exec's process of which nobody has told us the pid */
 	bool killing;          /* the runtime is killing what the init left behind */
 	struct command killer;
 	struct timer exec_drain; /* how long the execs may delay the init's exit */

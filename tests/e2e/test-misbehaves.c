@@ -189,6 +189,49 @@ static void no_console(void **st)
 	shutdown_shim();
 }
 
+static size_t count_pids(void)
+{
+	return ((const Task__PidsResponse *)ok(ask_pids("c1")))->n_processes;
+}
+
+/* It lives, and nobody has said which process it is: it is ended, and no other one. */
+static void exec_that_nobody_names(void **st)
+{
+	static const char *const scripts[] = { "no_pid_file\n", "pid_file_says \n",
+					       "pid_file_says 4194303\n",
+					       "die_before_pid_file\n" };
+	struct answer *starting;
+
+	(void)st;
+	if (!e2e.cgroup[0])
+		skip();
+	create(shim_for("c1", "exec sleep 1000"));
+	start("c1", NULL);
+	exec_add("c1", "lives", "exec sleep 1000");
+	start("c1", "lives");
+	add_exec();
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		script("exec.e1", scripts[i]);
+		assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+		until(count_pids() == 2);
+	}
+	/* While another one is being made, it may be that one. */
+	script("exec.slow", text("after\ntouch %s\nwait_for %s\n", in_dir("at"), in_dir("go")));
+	exec_add("c1", "slow", "exec sleep 1000");
+	starting = ask_start("c1", "slow");
+	until(exists(in_dir("at")));
+	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+	assert_int_equal(count_pids(), 4);
+	write_file(in_dir("go"), "", 0);
+	ok(starting);
+	until(count_pids() == 3);
+	assert_int_equal(state("c1", "slow")->status, TYPES__STATUS__RUNNING);
+	ok(ask_kill("c1", NULL, SIGKILL, true));
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
 /* An exec whose runtime ends well, and has not said which process it is. */
 static void exec_without_pid_file(void **st)
 {
@@ -211,4 +254,4 @@ static void exec_without_pid_file(void **st)
 }
 
 E2E_GROUP(E2E(each_command_fails), E2E(each_command_hangs), E2E(no_console),
-	  E2E(exec_without_pid_file))
+	  E2E(exec_without_pid_file), E2E(exec_that_nobody_names))
