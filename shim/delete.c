@@ -6,8 +6,9 @@
  * had recorded it.
  *
  * Of a pod whose shim has died, containerd 2 runs it for the sandbox alone: the
- * others of that shim are cleaned too. Each bundle says whose it is (bundle.h),
- * and nothing is touched whose shim may be alive.
+ * others of that shim are cleaned too, by a child, which goes on after the answer if
+ * there are many. Each bundle says whose it is (bundle.h), and nothing is touched whose
+ * shim may be alive.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "shim/action.h"
@@ -38,14 +40,12 @@ static void warn(const struct action *a, const char *what, const char *why)
 	fprintf(stderr, "%s: %s: %s\n", a->runtime_name, what, why);
 }
 
-/* @ms, or less if our own time is nearly up. */
-static int at_most(uint64_t until, int ms)
+/* The time that is left, in ms, but for the last @ms of it. */
+static int all_but(uint64_t until, int ms)
 {
-	uint64_t now = loop_now();
+	int64_t left = (int64_t)(until - loop_now()) / (int64_t)LOOP_MSEC - ms;
 
-	if (now >= until)
-		return 0;
-	return (until - now) / LOOP_MSEC < (uint64_t)ms ? (int)((until - now) / LOOP_MSEC) : ms;
+	return left > 0 ? (int)left : 0;
 }
 
 /*
@@ -95,7 +95,7 @@ static int delete_container(const struct action *a, const char *bundle, const ch
 	};
 	r = spawn_exec(&s, &pid);
 	if (r == 0)
-		r = reap_wait(pid, at_most(until, LIMIT_DELETE_RUNTIME_MS));
+		r = reap_wait(pid, all_but(until, LIMIT_DELETE_UNMOUNT_MS));
 	if (r < 0)
 		warn(a, name, err_strerror(-r));
 	if (r > 0 && memfd_read(out, text, sizeof(text)) > 0 && !strstr(text, "does not exist"))
@@ -110,7 +110,7 @@ static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t 
 	int r = rootfs ? spawn_call(mount_undo, rootfs, 2, &pid) : -ENOMEM;
 
 	if (r == 0)
-		r = reap_wait(pid, at_most(until, LIMIT_DELETE_UNMOUNT_MS));
+		r = reap_wait(pid, all_but(until, 0));
 	if (r < 0)
 		warn(a, "unmount rootfs", err_strerror(-r));
 }
@@ -150,25 +150,80 @@ static bool is_of(const char *bundle, const struct shim_record *r)
 	       its.started == r->started && strcmp(its.socket, r->socket) == 0;
 }
 
-static void clean_others(const struct action *a, const char *bundles,
-			 const struct shim_record *r, uint64_t until)
+struct others {
+	const struct action *a;
+	const char *bundles;
+	const struct shim_record *record;
+	const char *bundle, *id; /* the one whose turn it is */
+};
+
+/* In a child. */
+static int clean_other(void *arg)
 {
-	DIR *d = opendir(bundles);
+	const struct others *o = arg;
+	uint64_t until = loop_now() + LIMIT_DELETE_OTHER_MS * LOOP_MSEC;
 	struct err failure = ERR_INIT;
+
+	if (delete_container(o->a, o->bundle, o->id, until, &failure) < 0)
+		warn(o->a, o->id, failure.text);
+	unmount_rootfs(o->a, o->bundle, until);
+	return 0;
+}
+
+/* In a child, which outlives us: it has its own session, and no descriptor of containerd's. */
+static int clean_others(void *arg)
+{
+	pid_t under_way[LIMIT_DELETE_AT_ONCE];
+	struct others *o = arg;
+	DIR *d = opendir(o->bundles);
+	unsigned n = 0, done = 0;
 	struct dirent *e;
 
-	while (d && loop_now() < until && (e = readdir(d))) {
-		_cleanup_free_ char *bundle = str_printf("%s/%s", bundles, e->d_name);
+	prctl(PR_SET_PDEATHSIG, 0);
+	setsid();
+	while (d && (e = readdir(d))) {
+		_cleanup_free_ char *bundle = str_printf("%s/%s", o->bundles, e->d_name);
+		pid_t *pid = &under_way[n % LIMIT_DELETE_AT_ONCE];
 
-		if (!bundle || !is_identifier(e->d_name) || strcmp(e->d_name, a->flags->id) == 0 ||
-		    !is_of(bundle, r))
+		if (!bundle || !is_identifier(e->d_name) ||
+		    strcmp(e->d_name, o->a->flags->id) == 0)
 			continue;
-		if (delete_container(a, bundle, e->d_name, until, &failure) < 0)
-			warn(a, e->d_name, failure.text);
-		unmount_rootfs(a, bundle, until);
+		if (n - done == LIMIT_DELETE_AT_ONCE)
+			reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
+		/* Not before: by now it may be another shim's. */
+		if (!is_of(bundle, o->record))
+			continue;
+		o->bundle = bundle;
+		o->id = e->d_name;
+		if (spawn_call(clean_other, o, 2, pid) == 0)
+			n++;
+		else
+			clean_other(o);
 	}
+	while (done < n)
+		reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
 	if (d)
 		closedir(d);
+	return 0;
+}
+
+static void begin_cleaning_others(const struct action *a, const char *bundles,
+				  const struct shim_record *r, uint64_t until)
+{
+	struct others o = { .a = a, .bundles = bundles, .record = r };
+	_cleanup_close_ int out = memfd_open("output");
+	char text[1024];
+	pid_t pid;
+	int e = out < 0 ? out : spawn_call(clean_others, &o, out, &pid);
+
+	if (e == 0)
+		e = reap_wait(pid, all_but(until, 0));
+	if (out >= 0 && memfd_read(out, text, sizeof(text)) > 0)
+		fputs(text, stderr);
+	if (e == -ETIME)
+		warn(a, "the other containers of its shim", "cleaning them goes on");
+	else if (e < 0)
+		warn(a, "the other containers of its shim", err_strerror(-e));
 }
 
 /*
@@ -205,7 +260,7 @@ static void clean_after_shim(const struct action *a, const char *bundles, const 
 	if (!is_gone(&r))
 		return;
 	socket_remove_stale(r.socket);
-	clean_others(a, bundles, &r, until);
+	begin_cleaning_others(a, bundles, &r, until);
 }
 
 /* ------------------------------------------------------------------- all */

@@ -59,12 +59,14 @@
 #define LIMIT_DEATH_MS 10000
 
 /*
- * "delete", which containerd gives five seconds: the runtime's part of them, that of
- * the unmount, and all.
+ * "delete", which containerd gives five seconds: all it takes, and what is left of that
+ * for the unmount. Each of the others of a dead shim may take as long as the third says,
+ * so many at once, also after the answer.
  */
-#define LIMIT_DELETE_RUNTIME_MS 3500
-#define LIMIT_DELETE_UNMOUNT_MS 1000
 #define LIMIT_DELETE_MS 4500
+#define LIMIT_DELETE_UNMOUNT_MS 1000
+#define LIMIT_DELETE_OTHER_MS 10000
+#define LIMIT_DELETE_AT_ONCE 16
 
 /* "-info", which containerd waits for when it starts: "runc features". */
 #define LIMIT_FEATURES_MS 10000

@@ -121,6 +121,30 @@ static void others_of_the_pod(void **st)
 	shutdown_shim();
 }
 
+/* There are more of them than runtimes can delete while containerd waits. */
+static void many_others_of_the_pod(void **st)
+{
+	enum { N = 20 };
+	pid_t pids[N];
+
+	(void)st;
+	run_in_pod("pod", "pod");
+	for (int i = 0; i < N; i++)
+		pids[i] = run_in_pod("pod", text("c%d", i));
+	kill_shim();
+	for (int i = 0; i < N; i++)
+		script(text("delete.c%d", i), i == 0 ? "ignore_term\nhang\n" : "delay_ms 3000\n");
+	assert_int_equal(delete_of(HERE, bundle_of("pod")), 137);
+	for (int i = 1; i < N; i++)
+		until_within(4 * SOON, !is_alive(pids[i]) &&
+				       !exists(text("%s/" NS "/c%d", e2e.root, i)));
+	/* Who hangs is given up, and can be tried again. */
+	until_within(4 * SOON, !strstr(other_processes(), "fake-runc"));
+	script("delete.c0", "");
+	delete_of(HERE, bundle_of("c0"));
+	until(!is_alive(pids[0]) && !other_processes());
+}
+
 /* The shim lives: "delete" after a normal Delete, and whoever runs it by mistake. */
 static void a_living_shim_is_spared(void **st)
 {
@@ -353,7 +377,7 @@ static void delete_fails_once(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(others_of_the_pod), E2E(a_living_shim_is_spared),
+E2E_GROUP(E2E(others_of_the_pod), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
 	  E2E(server_that_cannot_start), E2E(deletes_at_once),

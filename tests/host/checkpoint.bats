@@ -599,6 +599,7 @@ dumped() {
 	[ -z "$(books list -q)" ]
 	touch "$T/go"
 	started d2 "$(last "$T/d1.txt")"
+	call Kill id=d2 signal=9
 	deleted d2 137
 	shutdown
 	events_are d2 create start exit delete
