@@ -379,23 +379,3 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
 	*n = l.n;
 	return 0;
 }
-
-int cgroup_kill(const struct cgroup *cg, int signo)
-{
-	for (int round = 0; round < LIMIT_KILL_ROUNDS; round++) {
-		_cleanup_free_ pid_t *pids = NULL;
-		size_t n;
-		int r = cgroup_pids(cg, &pids, &n);
-
-		if (r < 0)
-			return r;
-		for (size_t i = 0; i < n; i++)
-			if (pids[i] == getpid())
-				return -EPERM;
-		for (size_t i = 0; i < n; i++)
-			kill(pids[i], signo);
-		if (n == 0 || signo != SIGKILL)
-			return 0;
-	}
-	return 0;
-}

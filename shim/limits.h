@@ -95,8 +95,12 @@
 /* As openat2(2) says itself: it was a race, and may well work the next time. */
 #define LIMIT_TARGET_TRIES 32
 
-/* A process that forks as fast as it is killed loses within a few rounds. */
+/*
+ * A process that forks as fast as it is killed loses within a few rounds. Of so many at a
+ * time there is a descriptor.
+ */
 #define LIMIT_KILL_ROUNDS 16
+#define LIMIT_KILL_AT_ONCE 64
 
 /*
  * Containerd is away: tries with twice the pause each, then this one; the other one, if
