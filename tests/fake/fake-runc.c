@@ -31,6 +31,7 @@ static struct {
 	const char *root, *log, *command, *id;
 	const char *bundle, *pid_file, *console, *process, *resources;
 	bool force, all, detach;
+	bool half_made; /* what fails leaves nothing */
 	int sig;
 	char dir[PATH_MAX]; /* ROOT/ID */
 } cmd;
@@ -73,6 +74,8 @@ static void log_line(const char *level, const char *msg)
 	fclose(f);
 }
 
+static void remove_state(void);
+
 /* As runc ends: the log's last error, the same on stderr, exit status 1. */
 static _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void fail(const char *format, ...)
@@ -85,6 +88,8 @@ static _Noreturn void fail(const char *format, ...)
 	va_end(ap);
 	log_line("error", text);
 	fprintf(stderr, "%s\n", text);
+	if (cmd.half_made)
+		remove_state();
 	exit(1);
 }
 
@@ -149,10 +154,12 @@ static void do_create(void)
 		fail("runc create failed: %s: no JSON", path);
 	if (mkdir(cmd.dir, 0700) < 0)
 		fail("runc create failed: container with given ID already exists");
+	cmd.half_made = true;
 	path_of(path, cmd.dir, "exec.fifo");
 	if (mkfifo(path, 0600) < 0)
 		fail("mkfifo: %m");
 	write_pid_file(spawn(member(json, "process"), true));
+	cmd.half_made = false;
 }
 
 static void do_start(void)
