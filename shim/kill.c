@@ -70,18 +70,22 @@ static bool is_known_to_runtime(const struct container *c)
 	return !dir || access(dir, F_OK) == 0 || errno != ENOENT;
 }
 
+void kill_let_go(struct container *c)
+{
+	int r = cgroup_owns(&c->cgroup, CGROUP_FREEZER) ? cgroup_thaw(&c->cgroup) : 0;
+
+	if (r < 0 && r != -ENOENT)
+		log_write(LOG_WARN, c->id, "thaw: %s", err_strerror(-r));
+}
+
 /* True: done, @e says how. False: only the runtime can. */
 static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 {
 	struct container *c = p->container;
 	int r;
 
-	/* A frozen process dies when it is let go; so "runc kill" does (cgroup v1). */
-	if (process_is_init(p) && signo == SIGKILL && p->state == PROC_PAUSED) {
-		r = cgroup_thaw(&c->cgroup);
-		if (r < 0 && r != -ENOENT)
-			log_write(LOG_WARN, c->id, "thaw: %s", err_strerror(-r));
-	}
+	if (process_is_init(p) && signo == SIGKILL)
+		kill_let_go(c);
 	if (!process_is_init(p) || !(all || (signo == SIGKILL && !c->spec.private_pid_ns))) {
 		process_signal(p, signo, e);
 		return true;

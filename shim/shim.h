@@ -237,6 +237,11 @@ void control_thaw_dead(struct container *c);
 
 /* kill.c, pids.c: what signals and what lists the processes of a container. */
 void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call);
+/*
+ * A frozen process dies of SIGKILL only when it is let go (cgroup v1), so "runc kill" does
+ * that, whoever has frozen it.
+ */
+void kill_let_go(struct container *c);
 void pids_begin(struct container *c, struct ttrpc_call *call);
 /*
  * Kills what is left of a container whose init is dead. True: done, or nothing

@@ -91,6 +91,27 @@ load helper
 	gone "$pid"
 }
 
+# In v1 a frozen process does not even die of SIGKILL.
+freeze() {
+	local file state=FROZEN path
+	path=$(sed -n 's/^[0-9]*:freezer://p' "/proc/$1/cgroup")
+	file=/sys/fs/cgroup/freezer$path/freezer.state
+	[ -e "$file" ] || { file=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")/cgroup.freeze state=1; }
+	echo "$state" >"$file"
+	[ "$state" = 1 ] || soon grep -q FROZEN "$file"
+}
+
+@test "frozen by somebody else: SIGKILL is the end" {
+	detached c1 sh -c 'sleep 1000 & sleep 1000; :'
+	freeze "$(task_pid c1)"
+	task kill -s KILL c1
+	deleted_with c1 137
+	detached c2 sleep 1000
+	freeze "$(task_pid c2)"
+	task kill -a -s KILL c2
+	deleted_with c2 137
+}
+
 @test "pids of a container, execs included" {
 	detached c1 sleep 1000
 	task exec -d --exec-id e1 c1 sleep 1001
