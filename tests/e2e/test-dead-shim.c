@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
+
 #define SANDBOX "io.kubernetes.cri.sandbox-id"
 
 /* Runs "delete" for @b, which must succeed; the exit status that it reports. */
@@ -125,6 +127,7 @@ static void others_of_the_pod(void **st)
 static void many_others_of_the_pod(void **st)
 {
 	enum { N = 20 };
+	uint64_t begin;
 	pid_t pids[N];
 
 	(void)st;
@@ -134,7 +137,11 @@ static void many_others_of_the_pod(void **st)
 	kill_shim();
 	for (int i = 0; i < N; i++)
 		script(text("delete.c%d", i), i == 0 ? "ignore_term\nhang\n" : "delay_ms 3000\n");
+	begin = loop_now();
 	assert_int_equal(delete_of(HERE, bundle_of("pod")), 137);
+	begin = loop_now() - begin;
+	assert_true(begin >= LIMIT_DELETE_MS * LOOP_MSEC);
+	assert_true(begin < 5 * LOOP_SEC * (uint64_t)e2e.slow);
 	for (int i = 1; i < N; i++)
 		until_within(4 * SOON, !is_alive(pids[i]) &&
 				       !exists(text("%s/" NS "/c%d", e2e.root, i)));
