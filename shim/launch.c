@@ -119,6 +119,16 @@ static void kill_left(struct process *p, const char *pid_file)
 		p->container->has_stray = true;
 }
 
+static bool an_exec_is_being_made(struct container *c)
+{
+	struct process *exec;
+
+	list_for_each(exec, &c->execs, link)
+		if (exec->in_transition && command_is_running(&op_first(exec)->command))
+			return true;
+	return false;
+}
+
 /*
  * Processes of a container with a pid namespace of its own become our children only if
  * the runtime has made them, and then they lead a session. Those that are not watched
@@ -127,14 +137,8 @@ static void kill_left(struct process *p, const char *pid_file)
 static void kill_strays(struct container *c)
 {
 	_cleanup_free_ pid_t *pids = NULL;
-	struct process *exec;
 	size_t n = 0;
 
-	if (!c->has_stray)
-		return;
-	list_for_each(exec, &c->execs, link)
-		if (exec->in_transition && command_is_running(&op_first(exec)->command))
-			return;
 	if (!c->spec.private_pid_ns || cgroup_pids(&c->cgroup, &pids, &n) < 0)
 		log_write(LOG_WARN, c->id, "an exec may still run, its process is not known");
 	for (size_t i = 0; i < n; i++)
@@ -207,7 +211,8 @@ static void on_exec_started(struct command *cmd)
 		adopt_exec(op);
 	else
 		on_exec_failed(op);
-	kill_strays(c);
+	if (c->has_stray && !an_exec_is_being_made(c))
+		kill_strays(c);
 }
 
 /* The process document in a file in memory: nothing to clean up, nothing to fill. */
