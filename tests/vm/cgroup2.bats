@@ -76,15 +76,6 @@ end() {
 	! has_systemd || soon eval '! systemctl is-active --quiet brass-c1.scope'
 }
 
-# The systemd driver hands down what is limited, and here nothing is.
-@test "a container without limits has all controllers of the machine" {
-	box c1 'exec sleep 1000'
-	[ -n "$(cat /sys/fs/cgroup/cgroup.controllers)" ]
-	[ "$(cat "$(folder_of c1)/cgroup.controllers")" = "$(cat /sys/fs/cgroup/cgroup.controllers)" ]
-	task metrics --format json c1 | jq -e '.memory.usage > 0 and .pids.current == 1'
-	end c1
-}
-
 update() {
 	"$BRASS" call -n "$CONTAINERD_NAMESPACE" "$1" Update "{\"resources\": $2}"
 }
