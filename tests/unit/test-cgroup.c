@@ -141,6 +141,51 @@ static void lists_pids(void **st)
 	assert_int_equal(cgroup_pids(&cg, &pids, &n), -EINVAL);
 }
 
+/* LIMIT_CGROUP_DEPTH: who nests deeper than that is not listed. */
+static void lists_so_deep(void **st)
+{
+	char name[256] = "sys/fs/cgroup/pids/k8s/c1";
+	size_t at = strlen(name), n;
+	pid_t *pids;
+
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	for (int i = 0; i <= LIMIT_CGROUP_DEPTH + 1; i++) {
+		char line[16];
+
+		snprintf(name + at, sizeof(name) - at, "/cgroup.procs");
+		snprintf(line, sizeof(line), "%d\n", 1000 + i);
+		put(name, line);
+		at += (size_t)snprintf(name + at, sizeof(name) - at, "/d");
+	}
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, LIMIT_CGROUP_DEPTH + 1);
+	assert_int_equal(pids[n - 1], 1000 + LIMIT_CGROUP_DEPTH);
+	free(pids);
+}
+
+/* LIMIT_PIDS */
+static void lists_so_many(void **st)
+{
+	static char lines[2 * LIMIT_PIDS + 3];
+	pid_t *pids;
+	size_t n;
+
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	for (size_t i = 0; i <= LIMIT_PIDS; i++)
+		memcpy(lines + 2 * i, "7\n", 3);
+	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", lines);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), -E2BIG);
+	lines[2 * (size_t)LIMIT_PIDS] = 0;
+	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", lines);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, LIMIT_PIDS);
+	free(pids);
+}
+
 static void thaws(void **st)
 {
 	char state[16] = "";
@@ -163,7 +208,7 @@ static void thaws(void **st)
 /* A file of the tree, as it is now. */
 static const char *content(const char *name)
 {
-	static char s[256];
+	static char s[2048];
 	FILE *f = fopen(in_root(name), "r");
 	size_t n;
 
@@ -203,6 +248,26 @@ static void enables(void **st)
 	assert_string_equal(content(CG "k8s.slice/pod.slice" ENABLED),
 			    "+cpu +memory +pids");
 	assert_string_equal(content(CG "k8s.slice/pod.slice/c1" ENABLED), "\n");
+}
+
+/* LIMIT_CONTROLLERS: of more than that the first ones are handed down. */
+static void enables_so_many(void **st)
+{
+	char words[LIMIT_CONTROLLERS + 100], *at = words;
+
+	(void)st;
+	put_tree("cpu pids\n");
+	for (int i = 10; at < words + LIMIT_CONTROLLERS + 50; i++)
+		at += snprintf(at, 16, "x%d ", i);
+	snprintf(at, 16, "memory\n");
+	put(CG "cgroup.controllers", words);
+	put(CG ENABLED, "\n");
+	put(CG "k8s.slice/cgroup.controllers", words);
+	put(CG "k8s.slice/pod.slice/cgroup.controllers", words);
+	assert_int_equal(cgroup_enable_controllers(&cg), 0);
+	assert_int_equal(strncmp(content(CG ENABLED), "+x10 +x11 ", 10), 0);
+	assert_int_equal(strncmp(content(CG "k8s.slice/pod.slice" ENABLED), "+x10 +x11 ", 10), 0);
+	assert_null(strstr(content(CG ENABLED), "memory"));
 }
 
 /* "cpu" is not in "cpuset". */
@@ -247,8 +312,11 @@ int main(void)
 		TEST(find_none),
 		TEST(find_shared),
 		TEST(lists_pids),
+		TEST(lists_so_deep),
+		TEST(lists_so_many),
 		TEST(thaws),
 		TEST(enables),
+		TEST(enables_so_many),
 		TEST(enables_by_the_word),
 		TEST(enables_what_it_may),
 		TEST(enables_nothing_in_v1),

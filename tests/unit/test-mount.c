@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "shim/limits.h"
 #include "shim/mount-internal.h"
 #include "shim/util.h"
 
@@ -412,6 +413,39 @@ static void targets_stay_inside(void **st)
 	}
 }
 
+/* LIMIT_TARGET_DEPTH: the walk holds each folder on its way; the kernel need not. */
+static void targets_are_so_deep(void **st)
+{
+	char path[2 * LIMIT_TARGET_DEPTH + 1] = "";
+	int at = fcntl(root, F_DUPFD_CLOEXEC, 0);
+
+	(void)st;
+	for (size_t i = 0; i < LIMIT_TARGET_DEPTH; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(at, "d", 0700), 0);
+		next = openat(at, "d", O_PATH | O_CLOEXEC);
+		close(at);
+		at = next;
+		if (i == LIMIT_TARGET_DEPTH - 1) {
+			int fd = target_walk(root, path);
+
+			assert_true(fd >= 0);
+			close(fd);
+		}
+		memcpy(path + 2 * i, "d/", 3);
+	}
+	close(at);
+	assert_int_equal(target_walk(root, path), -ENAMETOOLONG);
+	at = target_open(root, path);
+	assert_true(at >= 0);
+	close(at);
+	for (size_t i = LIMIT_TARGET_DEPTH; i > 0; i--) {
+		path[2 * i - 1] = 0;
+		assert_int_equal(unlinkat(root, path, AT_REMOVEDIR), 0);
+	}
+}
+
 static void targets_have_bounds(void **st)
 {
 	char *path = calloc(1, 20001);
@@ -450,6 +484,8 @@ int main(void)
 		cmocka_unit_test(layers_cut_anywhere),
 		cmocka_unit_test(layers_walked),
 		cmocka_unit_test_setup_teardown(targets_stay_inside, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(targets_are_so_deep, make_root,
 						remove_root),
 		cmocka_unit_test_setup_teardown(targets_have_bounds, make_root,
 						remove_root),
