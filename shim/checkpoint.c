@@ -104,11 +104,13 @@ static void keep_log(struct op *op)
 		r = file_read(from, LIMIT_CRIU_LOG, &text, &len);
 	if (r == 0)
 		r = file_write(to, text, len, 0600);
-	if (r < 0)
-		log_write(LOG_WARN, c->id, "criu's dump.log: %s", err_strerror(-r));
 	op->err.text[strcspn(op->err.text, "\n")] = 0;
+	if (r < 0) {
+		log_write(LOG_WARN, c->id, "criu's dump.log: %s", err_strerror(-r));
+		return;
+	}
 	len = strlen(op->err.text);
-	snprintf(op->err.text + len, sizeof(op->err.text) - len, " path= %s", to ? to : "");
+	snprintf(op->err.text + len, sizeof(op->err.text) - len, " path= %s", to);
 }
 
 static void on_checkpointed(struct command *cmd)

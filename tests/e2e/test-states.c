@@ -6,6 +6,7 @@
 #include "tests/e2e/harness.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "shim/limits.h"
 
@@ -337,7 +338,39 @@ static void checkpoint_of_many_namespaces(void **st)
 	shutdown_shim();
 }
 
+/* CRIU's log is kept, unless it is larger than all that could be of use. */
+static void log_of_a_checkpoint(void **st)
+{
+	Task__CheckpointTaskRequest q = TASK__CHECKPOINT_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Runc__CheckpointOptions o = RUNC__CHECKPOINT_OPTIONS__INIT;
+	struct bundle *b = run_c1("exec sleep 1000");
+	char *log = in_dir("work/dump.log"), *kept = text("%s/criu-dump.log", b->dir);
+
+	(void)st;
+	make_folder(in_dir("work"));
+	write_file(log, "", 0);
+	o.work_path = in_dir("work");
+	any.type_url = text("containerd.runc.v1.CheckpointOptions");
+	any.value.len = pack(&o.base, &any.value.data);
+	q.id = text("c1");
+	q.path = in_dir("images");
+	q.options = &any;
+	for (int more = 0; more < 2; more++) {
+		struct answer *a;
+
+		assert_int_equal(truncate(log, LIMIT_CRIU_LOG + more), 0);
+		a = await(ask("Checkpoint", &q));
+		assert_int_equal(a->code, TTRPC_UNKNOWN);
+		/* It is named if it is there. */
+		assert_int_equal(strstr(a->text, text("path= %s", kept)) != NULL, !more);
+		assert_int_equal(exists(kept), !more);
+		unlink(kept);
+	}
+	end_c1();
+}
+
 E2E_GROUP(E2E(init_states), E2E(exec_states), E2E(unknown_container), E2E(unknown_exec),
 	  E2E(create_twice), E2E(create_twice_at_once), E2E(bad_container_ids),
 	  E2E(bad_exec_ids), E2E(bad_process_documents),
-	  E2E(checkpoint_of_many_namespaces))
+	  E2E(checkpoint_of_many_namespaces), E2E(log_of_a_checkpoint))
