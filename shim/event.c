@@ -167,28 +167,34 @@ static void on_retry(struct timer *t)
 
 /* --------------------------------------------------------- queueing */
 
-/* Gives up the oldest of @rank, but not the first event, which may be under way. */
+/* The oldest of @rank but for the first event, which may be under way; NULL: none. */
+static struct event *find_oldest(struct event_queue *q, enum event_rank rank)
+{
+	struct event *e, *first = list_first(&q->events, struct event, link);
+
+	if (!first || q->n[rank] == (first->rank == rank))
+		return NULL;
+	list_for_each(e, &q->events, link)
+		if (e != first && e->rank == rank)
+			return e;
+	return NULL;
+}
+
 static void give_up(struct event_queue *q, enum event_rank rank, size_t limit)
 {
 	static const char *const names[N_EVENT_RANKS] = {
 		"events other than exits", "exits of execs", "exits of containers",
 	};
-	struct event *e = list_first(&q->events, struct event, link);
-	unsigned first = e && e->rank == rank;
+	struct event *e;
 
-	if (q->bytes <= limit || q->n[rank] <= first)
-		return;
-	list_for_each(e, &q->events, link) {
-		if (q->bytes <= limit || q->n[rank] <= first)
-			break;
-		if (e->rank != rank || e->link.prev == &q->events)
-			continue;
+	while (q->bytes > limit && (e = find_oldest(q, rank))) {
 		drop(q, e);
-		if (!(q->given_up & 1u << rank))
-			log_write(LOG_ERROR, NULL, "containerd has been away for so long that "
-				  "%s are dropped", names[rank]);
-		q->given_up |= 1u << rank;
 		q->dropped++;
+		if (q->given_up & 1u << rank)
+			continue;
+		q->given_up |= 1u << rank;
+		log_write(LOG_ERROR, NULL, "containerd has been away for so long that %s are "
+			  "dropped", names[rank]);
 	}
 }
 

@@ -78,18 +78,18 @@ struct container {
 	bool direct;      /* the init's outputs (direct.h) */
 	char *runtime;    /* program: options.binary_name, or "runc" */
 	char *root;       /* its --root: options.root and the namespace */
-	bool systemd_cgroup;
 	char *checkpoint; /* folder to restore from; NULL: none */
+	bool systemd_cgroup;
 	bool mounted;     /* we mounted something on BUNDLE/rootfs */
 	struct cgroup cgroup;
 	struct oom oom;
-	bool look_again;  /* there was no descriptor or memory to find or watch its cgroup */
 
 	struct process init;
 	struct list execs;
 	unsigned n_execs;
 	unsigned n_live_execs; /* starting or running */
 	bool init_dead;        /* exec Start is refused from here on */
+	bool look_again;       /* there was nothing left to find or watch its cgroup with */
 	bool has_stray;        /* an exec's process of which nobody has told us the pid */
 	bool killing;          /* the runtime is killing what the init left behind */
 	struct command killer;
