@@ -170,12 +170,12 @@ static void on_retry(struct timer *t)
 /* The oldest of @rank but for the first event, which may be under way; NULL: none. */
 static struct event *find_oldest(struct event_queue *q, enum event_rank rank)
 {
-	struct event *e, *first = list_first(&q->events, struct event, link);
+	struct event *e;
 
-	if (!first || q->n[rank] == (first->rank == rank))
+	if (q->n[rank] == 0)
 		return NULL;
 	list_for_each(e, &q->events, link)
-		if (e != first && e->rank == rank)
+		if (e->rank == rank && e->link.prev != &q->events)
 			return e;
 	return NULL;
 }

@@ -2,6 +2,7 @@
 /* Moving bytes; see relay.h. Knows descriptors, no containers. */
 #include "shim/relay.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -144,12 +145,14 @@ static ssize_t discard_some(struct relay *r)
 static ssize_t drop_some(struct relay *r)
 {
 	ssize_t n = read(r->src.fd, buffer, sizeof(buffer));
-	uint64_t dropped = r->pace->dropped;
+	uint64_t dropped;
 	size_t lost = 0;
 	int e;
 
+	assert(r->pace);
 	if (n <= 0)
 		return n;
+	dropped = r->pace->dropped;
 	e = pace_write(r->pace, r->dst.fd, buffer, (size_t)n, &lost);
 	r->lost += lost;
 	r->moved -= r->pace->dropped - dropped; /* which the caller adds */

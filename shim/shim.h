@@ -70,17 +70,13 @@ struct container {
 	struct container *same_hash; /* the next of shim->by_id[...] */
 	struct shim *shim;
 	char *id, *bundle;
-	bool ready;       /* Create has been answered: visible to other calls */
 
 	struct spec spec;
 	struct spec_options options;
 	struct log_policy log_policy; /* of the init's outputs */
-	bool direct;      /* the init's outputs (direct.h) */
 	char *runtime;    /* program: options.binary_name, or "runc" */
 	char *root;       /* its --root: options.root and the namespace */
 	char *checkpoint; /* folder to restore from; NULL: none */
-	bool systemd_cgroup;
-	bool mounted;     /* we mounted something on BUNDLE/rootfs */
 	struct cgroup cgroup;
 	struct oom oom;
 
@@ -88,6 +84,10 @@ struct container {
 	struct list execs;
 	unsigned n_execs;
 	unsigned n_live_execs; /* starting or running */
+	bool ready;            /* Create has been answered: visible to other calls */
+	bool direct;           /* the init's outputs (direct.h) */
+	bool systemd_cgroup;
+	bool mounted;          /* we mounted something on BUNDLE/rootfs */
 	bool init_dead;        /* exec Start is refused from here on */
 	bool look_again;       /* there was nothing left to find or watch its cgroup with */
 	bool has_stray;        /* an exec's process of which nobody has told us the pid */

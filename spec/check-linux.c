@@ -309,6 +309,24 @@ static void on_propagation(struct checker *c, const struct json_event *e)
 			check_shown(e), e->text);
 }
 
+static void on_intel_rdt(struct checker *c, unsigned fn, const struct json_event *e)
+{
+	switch (fn) {
+	case CLOS:
+		on_clos(c, e);
+		break;
+	case L3:
+		if (e->len && !check_starts(e, "L3:") && !check_starts(e, "L3CODE:") &&
+		    !check_starts(e, "L3DATA:"))
+			check_warn(c, e, "does not begin with \"L3:\"");
+		break;
+	case BANDWIDTH:
+		if (e->len && !check_starts(e, "MB:"))
+			check_warn(c, e, "does not begin with \"MB:\"");
+		break;
+	}
+}
+
 static void on_text(struct checker *c, unsigned fn, const struct json_event *e)
 {
 	switch (fn) {
@@ -351,16 +369,9 @@ static void on_text(struct checker *c, unsigned fn, const struct json_event *e)
 				   "has a NUL character, which no mount option can have");
 		break;
 	case CLOS:
-		on_clos(c, e);
-		break;
 	case L3:
-		if (e->len && !check_starts(e, "L3:") && !check_starts(e, "L3CODE:") &&
-		    !check_starts(e, "L3DATA:"))
-			check_warn(c, e, "does not begin with \"L3:\"");
-		break;
 	case BANDWIDTH:
-		if (e->len && !check_starts(e, "MB:"))
-			check_warn(c, e, "does not begin with \"MB:\"");
+		on_intel_rdt(c, fn, e);
 		break;
 	case POLICY_MODE:
 		on_policy_mode(c, e);

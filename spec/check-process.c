@@ -131,7 +131,7 @@ static void on_capability(struct checker *c, unsigned set, const struct json_eve
 static void end_capabilities(struct checker *c, const struct json_event *e)
 {
 	const uint64_t *caps = c->facts.process.caps;
-	const uint64_t permitted = caps[PERMITTED - BOUNDING];
+	const uint64_t bounding = caps[0], permitted = caps[PERMITTED - BOUNDING];
 	char path[300];
 
 	(void)e;
@@ -140,7 +140,7 @@ static void end_capabilities(struct checker *c, const struct json_event *e)
 		check_warn_at(c, &c->facts.process.effective, path,
 			      "has what \"permitted\" has not: the kernel refuses that");
 	snprintf(path, sizeof(path), "%s.inheritable", json_path(c->json));
-	if (caps[INHERITABLE - BOUNDING] & ~caps[BOUNDING - BOUNDING])
+	if (caps[INHERITABLE - BOUNDING] & ~bounding)
 		check_warn_at(c, &c->facts.process.inheritable, path,
 			      "has what \"bounding\" has not: the kernel refuses that, "
 			      "unless the runtime has inherited it");

@@ -177,8 +177,10 @@ static bool read_int(const struct json_event *e, unsigned bits, bool is_signed,
 		     uint64_t *out)
 {
 	bool negative = e->text[0] == '-';
-	uint64_t max = UINT64_MAX >> (64 - bits), v = 0;
+	uint64_t max, v = 0;
 
+	assert(bits > 0 && bits <= 64);
+	max = UINT64_MAX >> (64 - bits);
 	if (negative && !is_signed)
 		return false;
 	if (is_signed)

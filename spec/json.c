@@ -54,6 +54,7 @@ struct json {
 
 __attribute__((weak)) void *json_realloc(void *old, size_t size)
 {
+	assert(size > 0); /* which might free it */
 	return realloc(old, size);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "brass call": one call of the Task service by hand. */
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -232,6 +233,7 @@ int tool_call(int argc, char **argv)
 
 	if (r != 0)
 		return r < 0 ? TOOL_OK : r;
+	assert(c.target && c.method);
 	if (strcmp(c.json, "-") == 0) {
 		input = read_stdin();
 		if (!input)

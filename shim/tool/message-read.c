@@ -191,7 +191,7 @@ static int put_message(struct reader *r, const ProtobufCFieldDescriptor *f,
 static int put_value(struct reader *r, const ProtobufCMessageDescriptor *d,
 		     const ProtobufCFieldDescriptor *f, const struct node *n, bool always)
 {
-	uint64_t v;
+	uint64_t v = 0;
 	char *end;
 	double real;
 

@@ -3,6 +3,7 @@
  * "brass ps": the shims of this node and what they do. All are asked at once;
  * of one that does not answer /proc and its bundles have to tell.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -111,10 +112,13 @@ static int ask_ours(struct ps *ps)
 
 	if (!all)
 		return -ENOMEM;
-	for (size_t i = 0; i < ps->n; i++)
-		if (ps->reports[i].seen->socket)
-			inspect_ask(&all[n++], ps->reports[i].seen->socket,
-				    ps->timeout_ms);
+	for (size_t i = 0; i < ps->n; i++) {
+		const struct shim_seen *seen = ps->reports[i].seen;
+
+		assert(seen); /* collect() */
+		if (seen->socket)
+			inspect_ask(&all[n++], seen->socket, ps->timeout_ms);
+	}
 	r = ask_all(all, n);
 	n = 0;
 	for (size_t i = 0; i < ps->n && r == 0; i++) {
