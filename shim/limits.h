@@ -153,7 +153,8 @@
  * Nothing has happened for so long: memory is given back (memory.h; BRASS_REST_MS).
  * Long enough that a client's calls in a row find everything in place, also those of
  * a containerd that starts and asks many shims in turns: a rest, and getting back what
- * it gave away, costs 0.2 ms each.
+ * it gave away, costs more than most calls. (If that is all that it gets to do, it waits
+ * for longer: loop.h.)
  */
 #define LIMIT_REST_MS 500
 

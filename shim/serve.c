@@ -93,13 +93,15 @@ static void on_lease(struct timer *t)
 
 /* ---------------------------------------------------------------- hooks */
 
-static void on_quiet(struct loop *l)
+static bool on_quiet(struct loop *l)
 {
 	struct shim *s = container_of(l, struct shim, loop);
 
-	/* Then it is only a command that we wait for, and there will be more to do. */
-	if (s->n_ops == 0)
-		memory_rest(!s->debug);
+	/* It is only a command that we wait for, and there will be more to do. */
+	if (s->n_ops > 0)
+		return false;
+	memory_rest(!s->debug);
+	return true;
 }
 
 static void on_conns_changed(struct ttrpc_server *server)

@@ -23,6 +23,8 @@ int loop_init(struct loop *l)
 	l->result = 0;
 	l->quiet = NULL;
 	l->quiet_ms = 0;
+	l->rests_since = 0;
+	l->hasty = 0;
 	l->stirred = true;
 	l->batch_pos = l->batch_len = 0;
 	list_init(&l->timers);
@@ -112,24 +114,42 @@ static void run_events(struct loop *l)
 	l->batch_pos = l->batch_len = 0;
 }
 
+static bool was_hasty(const struct loop *l)
+{
+	return loop_now() - l->rests_since < (uint64_t)l->quiet_ms * LOOP_REST_PAYS * LOOP_MSEC;
+}
+
+static void stir(struct loop *l)
+{
+	l->stirred = true;
+	if (!l->rests_since)
+		return;
+	if (!was_hasty(l))
+		l->hasty = 0;
+	else if (l->hasty < LOOP_HASTY)
+		l->hasty++;
+	l->rests_since = 0;
+}
+
 int loop_round(struct loop *l, int timeout_ms)
 {
-	bool may_rest = l->quiet && l->stirred;
+	int64_t quiet_ms = (int64_t)l->quiet_ms * (l->hasty < LOOP_HASTY ? 1 : LOOP_REST_PAYS);
+	bool may_rest = l->quiet && l->stirred && quiet_ms < INT_MAX;
 	int n;
 
 	assert(l->batch_len == 0); /* rounds do not nest */
 	run_works(l);
 	timeout_ms = l->stopped ? 0 : wait_time(l, timeout_ms);
-	may_rest = may_rest && (timeout_ms < 0 || timeout_ms > l->quiet_ms);
-	n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, may_rest ? l->quiet_ms : timeout_ms);
+	may_rest = may_rest && (timeout_ms < 0 || timeout_ms > quiet_ms);
+	n = epoll_wait(l->epoll_fd, l->batch, LOOP_BATCH, may_rest ? (int)quiet_ms : timeout_ms);
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	/* Not by timers: what only tries again now and then needs no rest each time. */
 	if (n != 0) {
-		l->stirred = true;
+		stir(l);
 	} else if (may_rest) {
 		l->stirred = false;
-		l->quiet(l);
+		l->rests_since = l->quiet(l) ? loop_now() : 0;
 	}
 	l->batch_len = n < 0 ? 0 : n;
 	run_timers(l);

@@ -25,6 +25,9 @@
 /* How many events one epoll_wait(2) fetches at most. */
 #define LOOP_BATCH 32
 
+#define LOOP_REST_PAYS 4
+#define LOOP_HASTY 4
+
 #define LOOP_MSEC UINT64_C(1000000)
 #define LOOP_SEC (1000 * LOOP_MSEC)
 
@@ -34,11 +37,16 @@ struct loop {
 	int result;
 	/*
 	 * Called once when no event has come for quiet_ms: the time to give back
-	 * what only work needs; then not before something has. NULL: nothing to do.
+	 * what only work needs; then not before something has. Returns whether it has
+	 * given anything back. NULL: nothing to do. Who is asked something every second
+	 * would do so each time in vain: after LOOP_HASTY rests in a row that were
+	 * shorter than LOOP_REST_PAYS times quiet_ms, it has to be quiet for that long.
 	 */
-	void (*quiet)(struct loop *l);
+	bool (*quiet)(struct loop *l);
 	int quiet_ms;
 	bool stirred; /* a descriptor or a signal has told something since */
+	uint64_t rests_since; /* 0: it does not rest */
+	unsigned hasty; /* rests in a row that were too short */
 	int batch_pos, batch_len;
 	struct list timers; /* struct timer, soonest first */
 	struct list works;  /* struct work, first come first served */

@@ -12,7 +12,7 @@
 
 #define LIVES 3
 /* Until the shim has told its events and has gone to rest. */
-#define SETTLE 240
+#define SETTLE 400
 #define REST_SOON "BRASS_REST_MS=30"
 
 struct figure {
@@ -117,7 +117,7 @@ static void live_untraced(const char *id)
 	note("descriptors.idle", count_fds(e2e.server));
 	note("dirty-kb.idle", smaps("Private_Dirty"));
 	before = switches();
-	loop_for(500);
+	loop_for(3000);
 	note("wakeups.idle", switches() - before);
 	kill_task(id, NULL, SIGKILL);
 	ok(w);

@@ -236,7 +236,7 @@ static void idle(void **st)
 	waiting = ask_wait("c1", NULL);
 	ok(ask_state("c1", NULL));
 	expect_events("create c1", "start c1");
-	loop_for(100); /* the acknowledgement of the last event */
+	loop_for(300); /* the acknowledgement of the last event, and a rest */
 	before = switches(e2e.server);
 	loop_for(3000);
 	assert_int_equal(switches(e2e.server), before);

@@ -82,7 +82,7 @@ static void execs_leave_nothing(void **st)
 		if (done + AT_ONCE < next)
 			continue;
 		next += step;
-		loop_for(50); /* the last event's acknowledgement, and what follows it */
+		loop_for(200); /* the last event's acknowledgement, and what follows it */
 		kb = private_kb();
 		most = kb > most ? kb : most;
 		print_message("# %8u  %10ld  %11d\n", done + AT_ONCE, kb,
@@ -156,7 +156,7 @@ static void nothing_happens(void **st)
 	expect_idle(
 		"a full FIFO, a terminal, a Wait, a stopped container, an exec added");
 	ttrpc_client_close(&e2e.client);
-	loop_for(100);
+	loop_for(300);
 	expect_idle("nobody is connected");
 	connect_shim(text("%s", e2e.path));
 	sink_close();

@@ -268,11 +268,13 @@ static void run_until_stopped(void **state)
 }
 
 static int rests;
+static bool gives_back;
 
-static void rest(struct loop *l)
+static bool rest(struct loop *l)
 {
 	assert_ptr_equal(l, &loop);
 	rests++;
+	return gives_back;
 }
 
 /* Once after an event, when it has been quiet; not for timers, and not again. */
@@ -305,6 +307,43 @@ static void rests_once(void **state)
 	end_close(&e);
 }
 
+/* Something comes, and then nothing for @ms. */
+static int rests_in(struct end *e, int ms)
+{
+	int before = rests;
+
+	poke(e);
+	assert_int_equal(loop_round(&loop, -1), 0);
+	assert_int_equal(loop_round(&loop, ms), 0);
+	return rests - before;
+}
+
+/* Rests that are always too short to pay are not tried each time. */
+static void rests_only_if_it_pays(void **state)
+{
+	struct end e;
+
+	(void)state;
+	loop.quiet = rest;
+	loop.quiet_ms = 100;
+	end_open(&e, EPOLLIN | EPOLLET);
+	gives_back = false;
+	for (int i = 0; i < LOOP_HASTY + 1; i++)
+		assert_int_equal(rests_in(&e, 101), 1);
+	gives_back = true;
+	for (int i = 0; i < LOOP_HASTY; i++)
+		assert_int_equal(rests_in(&e, 101), 1);
+	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS), 0);
+	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS + 1), 1);
+	assert_int_equal(rests_in(&e, 101), 0);
+	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS + 1), 1);
+	/* This time it lasts. */
+	assert_int_equal(loop_round(&loop, 100 * LOOP_REST_PAYS), 0);
+	assert_int_equal(rests_in(&e, 101), 1);
+	gives_back = false;
+	end_close(&e);
+}
+
 static void round_reports_failure(void **state)
 {
 	struct loop broken;
@@ -331,6 +370,7 @@ int main(void)
 		TEST(signals_arrive),
 		TEST(run_until_stopped),
 		TEST(rests_once),
+		TEST(rests_only_if_it_pays),
 		TEST(round_reports_failure),
 	};
 
