@@ -156,7 +156,7 @@
  * it gave away, costs more than most calls. (If that is all that it gets to do, it waits
  * for longer: loop.h.)
  */
-#define LIMIT_REST_MS 500
+#define LIMIT_REST_MS 250
 
 /* Containers of one shim: ten times what a pod has been seen to have. */
 #define LIMIT_CONTAINERS 4096

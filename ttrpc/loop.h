@@ -25,7 +25,7 @@
 /* How many events one epoll_wait(2) fetches at most. */
 #define LOOP_BATCH 32
 
-#define LOOP_REST_PAYS 4
+#define LOOP_REST_PAYS 8
 #define LOOP_HASTY 4
 
 #define LOOP_MSEC UINT64_C(1000000)

@@ -82,7 +82,7 @@ static void execs_leave_nothing(void **st)
 		if (done + AT_ONCE < next)
 			continue;
 		next += step;
-		loop_for(200); /* the last event's acknowledgement, and what follows it */
+		loop_for(300); /* the last event's acknowledgement, and what follows it */
 		kb = private_kb();
 		most = kb > most ? kb : most;
 		print_message("# %8u  %10ld  %11d\n", done + AT_ONCE, kb,

@@ -12,7 +12,7 @@
 #include "tests/e2e/harness.h"
 
 /* Until the shim has told its events and has gone to rest (BRASS_REST_MS, below). */
-#define SETTLE 240
+#define SETTLE 300
 
 #define PROCESS(more) "\"process\":{\"args\":[\"/bin/sh\"],\"cwd\":\"/\"" more "}"
 #define CONFIG(process, more)                                                           \

@@ -325,21 +325,21 @@ static void rests_only_if_it_pays(void **state)
 
 	(void)state;
 	loop.quiet = rest;
-	loop.quiet_ms = 100;
+	loop.quiet_ms = 50;
 	end_open(&e, EPOLLIN | EPOLLET);
 	gives_back = false;
 	for (int i = 0; i < LOOP_HASTY + 1; i++)
-		assert_int_equal(rests_in(&e, 101), 1);
+		assert_int_equal(rests_in(&e, 51), 1);
 	gives_back = true;
 	for (int i = 0; i < LOOP_HASTY; i++)
-		assert_int_equal(rests_in(&e, 101), 1);
-	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS), 0);
-	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS + 1), 1);
-	assert_int_equal(rests_in(&e, 101), 0);
-	assert_int_equal(rests_in(&e, 100 * LOOP_REST_PAYS + 1), 1);
+		assert_int_equal(rests_in(&e, 51), 1);
+	assert_int_equal(rests_in(&e, 50 * LOOP_REST_PAYS), 0);
+	assert_int_equal(rests_in(&e, 50 * LOOP_REST_PAYS + 1), 1);
+	assert_int_equal(rests_in(&e, 51), 0);
+	assert_int_equal(rests_in(&e, 50 * LOOP_REST_PAYS + 1), 1);
 	/* This time it lasts. */
-	assert_int_equal(loop_round(&loop, 100 * LOOP_REST_PAYS), 0);
-	assert_int_equal(rests_in(&e, 101), 1);
+	assert_int_equal(loop_round(&loop, 50 * LOOP_REST_PAYS), 0);
+	assert_int_equal(rests_in(&e, 51), 1);
 	gives_back = false;
 	end_close(&e);
 }
