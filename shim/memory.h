@@ -7,7 +7,13 @@
 
 #include <stdbool.h>
 
-/* Before anything is allocated: how the heap is to behave. */
+/*
+ * In the environment of the server to be: how its heap is to behave, which glibc reads
+ * there alone. An environment that says something of that already is left as it is.
+ * Returns 0 or -errno.
+ */
+int memory_prepare(void);
+/* In the server, before anything is allocated. Its children do not inherit what is above. */
 void memory_init(void);
 
 /*

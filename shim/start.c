@@ -19,6 +19,7 @@
 #include "shim/bootstrap.h"
 #include "shim/bundle.h"
 #include "shim/limits.h"
+#include "shim/memory.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
 #include "shim/spawn.h"
@@ -191,7 +192,6 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 	struct spawn s = {
 		.path = path,
 		.argv = (char *const *)argv,
-		.envp = environ,
 		.fds = fds,
 		.n_fds = ARRAY_SIZE(fds),
 		.own_group = true,
@@ -200,10 +200,12 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 
 	if (null < 0)
 		return err_sys(e, errno, "open /dev/null");
-	if (st->bootstrap.ttrpc_address &&
-	    setenv("TTRPC_ADDRESS", st->bootstrap.ttrpc_address, 1) < 0)
+	if (memory_prepare() < 0 ||
+	    (st->bootstrap.ttrpc_address &&
+	     setenv("TTRPC_ADDRESS", st->bootstrap.ttrpc_address, 1) < 0))
 		return err_nomem(e);
 	own_path(path);
+	s.envp = environ;
 	r = spawn_exec(&s, &st->server);
 	if (r < 0)
 		return err_sys(e, -r, "start the server %s", path);

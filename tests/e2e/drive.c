@@ -75,7 +75,10 @@ static void set_environment(void)
 		char *name = text("%s", e2e.extra_env[i]), *eq = strchr(name, '=');
 
 		*eq = 0;
-		setenv(name, eq + 1, 1);
+		if (eq[1])
+			setenv(name, eq + 1, 1);
+		else
+			unsetenv(name);
 	}
 }
 

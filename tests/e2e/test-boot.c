@@ -321,8 +321,16 @@ static void bootstrap_params(void **st)
 	struct run *r;
 	uint8_t *in;
 	size_t len;
+	char *script, *environment;
 
 	(void)st;
+	/* What the shim is told here is not in its environment. */
+	e2e.extra_env[0] = "TTRPC_ADDRESS=";
+	e2e.binary_name = in_dir("runtime");
+	script = text("#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ >%s\nexec %s \"$@\"\n",
+		      in_dir("environ"), e2e.fake);
+	write_file(e2e.binary_name, script, strlen(script));
+	chmod(e2e.binary_name, 0755);
 	p.instance_id = text("c1");
 	p.namespace_ = text(NS);
 	p.log_level = -4;
@@ -353,6 +361,10 @@ static void bootstrap_params(void **st)
 	q.id = text("c1");
 	ok(ask_on(&e2e.client, V3, "State", &q));
 	delete_task("c1", NULL);
+	expect_events("create c1", "start c1", "exit c1 c1 4", "delete c1 4");
+	environment = read_file(in_dir("environ"), NULL);
+	assert_non_null(strstr(environment, text("TTRPC_ADDRESS=%s\n", e2e.ttrpc_address)));
+	assert_null(strstr(environment, "GLIBC_TUNABLES"));
 	shutdown_shim();
 }
 

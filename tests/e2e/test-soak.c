@@ -106,6 +106,40 @@ static void execs_leave_nothing(void **st)
 	close(null);
 }
 
+/* So many containers in one shim, again and again: the last one finds it as the first did. */
+static void containers_leave_nothing(void **st)
+{
+	enum { ROUNDS = 3, CONTAINERS = 40 };
+	long first;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_REST_MS=30";
+	e2e.no_cgroup = true;
+	create(shim_for("c1", "exec sleep 100000"));
+	start("c1", NULL);
+	loop_for(300);
+	first = private_kb();
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < CONTAINERS; i++) {
+			const char *id = text("r%d-%d", round, i);
+
+			create(bundle(id, "exec sleep 100000"));
+			start(id, NULL);
+		}
+		for (int i = 0; i < CONTAINERS; i++) {
+			const char *id = text("r%d-%d", round, i);
+
+			kill_task(id, NULL, SIGKILL);
+			wait_exit(id, NULL);
+			delete_task(id, NULL);
+		}
+	}
+	/* A sanitizer has another heap, and keeps what was freed. */
+	if (!is_sanitized())
+		until(private_kb() <= first + 24);
+	end_c1();
+}
+
 /* --------------------------------------------------------------- idleness */
 
 static long switches(void)
@@ -173,4 +207,4 @@ static void nothing_happens(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(execs_leave_nothing), E2E(nothing_happens))
+E2E_GROUP(E2E(execs_leave_nothing), E2E(containers_leave_nothing), E2E(nothing_happens))
