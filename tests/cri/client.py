@@ -164,6 +164,8 @@ class Container:
         found, partial = [], {}
         with open(self.log, newline="\n") as f:
             for line in f:
+                if not line.endswith("\n"):
+                    break  # containerd writes a line in several steps
                 _, stream, tag, text = line.rstrip("\n").split(" ", 3)
                 text = partial.pop(stream, "") + text
                 if tag == "P":
