@@ -54,8 +54,9 @@ const struct known known[] = {
 	RACE("runtime-out-of-memory", "OOM event", "after the exit", "before the exit",
 	     "containerd takes an exit for one of want of memory only if it knows by then "
 	     "[8.4]"),
-	RACE("*", "Checkpoint c1", "Unknown: *did not terminate successfully: * path= *",
-	     "Unknown: *did not terminate successfully: *",
+	RACE("*", "Checkpoint c1",
+	     "Unknown: *CRIU version check failed: *not found in $PATH path= *",
+	     "Unknown: *CRIU version check failed: *not found in $PATH",
 	     "criu, which is not there, has left no log: none is named"),
 	/* A container that was never started. */
 	KNOWN("*", "Delete c?", "OK {pid=P? exited_at=zero}",
