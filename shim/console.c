@@ -89,7 +89,7 @@ static void on_conn(struct watch *w, uint32_t events)
 static void on_listener(struct watch *w, uint32_t events)
 {
 	struct console *c = container_of(w, struct console, listener);
-	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
 
 	(void)events;
 	if (fd < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED))
@@ -99,9 +99,9 @@ static void on_listener(struct watch *w, uint32_t events)
 	if (fd < 0)
 		/* EMFILE: it would stay readable, and wake us without end. */
 		fail(c, "the runtime cannot be let in, too many files are open");
-	else if (watch_add(w->loop, &c->conn, fd, EPOLLIN, on_conn) < 0) {
+	else if ((r = watch_add(w->loop, &c->conn, fd, EPOLLIN, on_conn)) < 0) {
 		close(fd);
-		fail(c, "out of memory");
+		fail(c, err_strerror(-r));
 	}
 }
 

@@ -67,13 +67,10 @@ static bool died_unasked(const struct container *c)
 static int start(struct container *c, int *fd, uint32_t mask,
 		 void (*fn)(struct watch *, uint32_t))
 {
-	struct watch *w = &c->oom.watch;
-	int r = watch_add(&c->shim->loop, w, *fd, mask, fn);
+	int r = watch_add(&c->shim->loop, &c->oom.watch, *fd, mask, fn);
 
 	if (r == 0)
 		TAKE_FD(*fd);
-	else
-		w->fd = -1;
 	return r;
 }
 

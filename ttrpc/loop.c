@@ -203,12 +203,12 @@ int watch_add(struct loop *l, struct watch *w, int fd, uint32_t mask,
 	struct epoll_event ev;
 
 	assert(!w->loop);
-	w->fd = fd;
 	w->mask = mask;
-	w->fn = fn;
 	ev = watch_event(w);
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		return -errno;
+	w->fd = fd;
+	w->fn = fn;
 	w->loop = l;
 	return 0;
 }

@@ -103,8 +103,9 @@ uint64_t loop_now(void);
 
 /*
  * Adds a watch on @fd, which stays the caller's and must outlive it. @mask may
- * be 0: registered, but silent until watch_set(). Errors: ENOMEM, ENOSPC,
- * EPERM (a descriptor that cannot be polled, such as a regular file's).
+ * be 0: registered, but silent until watch_set(). Errors, which leave w->fd as it
+ * was: ENOMEM, ENOSPC, EPERM (a descriptor that cannot be polled, such as a regular
+ * file's).
  */
 int watch_add(struct loop *l, struct watch *w, int fd, uint32_t mask,
 	      void (*fn)(struct watch *, uint32_t));

@@ -334,6 +334,8 @@ static void check_output(struct life *l, enum fault_kind kind)
 static void check_left(struct life *l)
 {
 	until_true("processes left", !other_processes());
+	if (faults->wrong_closes)
+		broken(HERE, "close", "of a descriptor that is not open");
 	until_true(text("%d descriptors, and now %d", l->fds, count_fds(e2e.server)),
 		   count_fds(e2e.server) == l->fds);
 	if (faults->kind != FAULT_UNLINK && stray_file(l))

@@ -279,6 +279,15 @@ ssize_t write(int fd, const void *p, size_t n)
 	return BEHIND(write)(fd, p, n);
 }
 
+int close(int fd)
+{
+	int r = BEHIND(close)(fd);
+
+	if (r < 0 && errno == EBADF && faults)
+		__atomic_add_fetch(&faults->wrong_closes, 1, __ATOMIC_SEQ_CST);
+	return r;
+}
+
 /* Only adding needs memory. */
 int epoll_ctl(int fd, int operation, int what, void *event);
 int epoll_ctl(int fd, int operation, int what, void *event)

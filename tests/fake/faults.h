@@ -67,4 +67,5 @@ struct faults {
 	unsigned nth; /* which call fails, counted from 1 */
 	unsigned seen, failed;
 	unsigned active; /* how many processes have the library at work */
+	unsigned wrong_closes; /* of what was closed already: the number may be another's */
 };

@@ -182,6 +182,8 @@ static void refuses_what_cannot_be_polled(void **state)
 	assert_non_null(f);
 	assert_int_equal(watch_add(&loop, &w, fileno(f), EPOLLIN, NULL), -EPERM);
 	assert_int_equal(watch_add(&loop, &w, -1, EPOLLIN, NULL), -EBADF);
+	/* Its owner closes it: whoever closes what the watch has must not do so again. */
+	assert_int_equal(w.fd, -1);
 	watch_del(&w);
 	fclose(f);
 }
