@@ -125,14 +125,15 @@ void bundle_write_exit(const char *bundle, const struct exit_record *r)
 int bundle_read_exit(const char *bundle, struct exit_record *r)
 {
 	_cleanup_free_ char *text = NULL;
+	struct exit_record x;
 	int64_t sec;
 	int e = read_file(bundle, EXIT_FILE, &text);
 
 	if (e < 0)
 		return e;
-	if (sscanf(text, "%d %d %" SCNd64 " %ld", &r->pid, &r->status, &sec,
-		   &r->at.tv_nsec) != 4)
+	if (sscanf(text, "%d %d %" SCNd64 " %ld", &x.pid, &x.status, &sec, &x.at.tv_nsec) != 4)
 		return -EINVAL;
-	r->at.tv_sec = sec;
+	x.at.tv_sec = sec;
+	*r = x;
 	return 0;
 }

@@ -223,6 +223,22 @@ static void broken_records(void **st)
 	assert_false(exists(e2e.path));
 }
 
+/* Of half a record of an exit nothing is believed: nobody knows how that one ended. */
+static void broken_exits(void **st)
+{
+	static const char *const records[] = { "", "1", "77 0", "77 0 1 x\n" };
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+
+	(void)st;
+	create(b);
+	start("c1", NULL);
+	kill_shim();
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		write_file(text("%s/exit", b->dir), records[i], strlen(records[i]));
+		assert_int_equal(delete_of(HERE, b), 137);
+	}
+}
+
 /* A shim that dies before there is any container leaves a socket: "delete" finds it. */
 static void socket_of_a_shim_without_container(void **st)
 {
@@ -386,6 +402,7 @@ static void delete_fails_once(void **st)
 
 E2E_GROUP(E2E(others_of_the_pod), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records),
+	  E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
 	  E2E(server_that_cannot_start), E2E(deletes_at_once),
 	  E2E(exec_deletes_at_once), E2E(client_gave_up),
