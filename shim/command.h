@@ -21,7 +21,7 @@ struct command {
 	struct birth birth; /* under way if it may leave us a process: see reap.h */
 	bool call;        /* of command_call() */
 	bool timed_out;
-	bool killed;      /* by command_kill(), or since it could not be watched */
+	bool killed;      /* by command_kill() */
 	bool lost;        /* did not even die of SIGKILL */
 	unsigned timeout_ms;
 	void (*done)(struct command *c);

@@ -212,8 +212,6 @@ static void on_opened(struct io *io, struct err *failure)
 			&op->err);
 	io_spawned(&c->init.io);
 	if (r < 0) {
-		/* It had begun, if it was killed for want of a descriptor to watch it by. */
-		cr->runtime_tried = op->command.killed;
 		err_prefix(&op->err, PREFIX);
 		undo(op);
 	}
@@ -277,11 +275,10 @@ static void begin(struct op *op)
 		proceed(op);
 		return;
 	}
-	cr->mount_tried = true;
 	r = command_call(op_command(op, on_mounted), "mount", mount_all, &cr->plan,
 			 c->shim->limits.mount_ms);
+	cr->mount_tried = r == 0;
 	if (r < 0) {
-		cr->mount_tried = op->command.killed;
 		err_sys(&op->err, -r, "failed to mount rootfs component");
 		undo(op);
 	}
