@@ -34,6 +34,7 @@ struct checkpoint {
 	struct checkpoint_request request; /* its strings are the call's */
 	char *work;    /* criu's folder */
 	bool own_work; /* ours, so it is removed */
+	char *kept_log; /* the place of criu's log in the bundle */
 	bool failed;
 };
 
@@ -45,6 +46,7 @@ static struct checkpoint *checkpoint_of(struct op *op)
 static void release_checkpoint(struct op *op)
 {
 	free(checkpoint_of(op)->work);
+	free(checkpoint_of(op)->kept_log);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -90,39 +92,67 @@ static void finish(struct op *op)
 		answer(op);
 }
 
-/* Copies criu's log into the bundle and names it in the error. */
+/* In a child: the folder may be the client's, and on what hangs. */
+static int copy_log(void *arg)
+{
+	const struct checkpoint *cp = arg;
+	_cleanup_free_ char *from = str_printf("%s/dump.log", cp->work), *text = NULL;
+	size_t len;
+	int r = from ? file_read(from, LIMIT_CRIU_LOG, &text, &len) : -ENOMEM;
+
+	if (r == 0)
+		r = file_write(cp->kept_log, text, len, 0600);
+	if (r < 0)
+		dprintf(2, "criu's dump.log: %s", err_strerror(-r));
+	return r < 0;
+}
+
+/* The log is named in the error only where it is kept. */
+static void on_log_copied(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	size_t len = strlen(op->err.text);
+	struct err e = ERR_INIT;
+
+	if (command_succeeded(cmd)) {
+		snprintf(op->err.text + len, sizeof(op->err.text) - len, " path= %s",
+			 checkpoint_of(op)->kept_log);
+	} else {
+		command_describe(cmd, &e);
+		log_write(LOG_WARN, op->process->container->id, "%s", e.text);
+	}
+	finish(op);
+}
+
+/* Copies criu's log into the bundle. */
 static void keep_log(struct op *op)
 {
 	struct checkpoint *cp = checkpoint_of(op);
 	struct container *c = op->process->container;
-	_cleanup_free_ char *from = str_printf("%s/dump.log", cp->work), *text = NULL;
-	_cleanup_free_ char *to = str_printf("%s/criu-dump.log", c->bundle);
-	size_t len;
 	int r = -ENOMEM;
 
-	if (from && to)
-		r = file_read(from, LIMIT_CRIU_LOG, &text, &len);
-	if (r == 0)
-		r = file_write(to, text, len, 0600);
-	op->err.text[strcspn(op->err.text, "\n")] = 0;
+	cp->kept_log = str_printf("%s/criu-dump.log", c->bundle);
+	if (cp->kept_log)
+		r = command_call(op_command(op, on_log_copied), "copy criu's dump.log", copy_log,
+				 cp, c->shim->limits.mount_ms);
 	if (r < 0) {
 		log_write(LOG_WARN, c->id, "criu's dump.log: %s", err_strerror(-r));
-		return;
+		finish(op);
 	}
-	len = strlen(op->err.text);
-	snprintf(op->err.text + len, sizeof(op->err.text) - len, " path= %s", to);
 }
 
 static void on_checkpointed(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
 
-	if (!command_succeeded(cmd)) {
-		command_describe(cmd, &op->err);
-		checkpoint_of(op)->failed = true;
-		keep_log(op);
+	if (command_succeeded(cmd)) {
+		finish(op);
+		return;
 	}
-	finish(op);
+	command_describe(cmd, &op->err);
+	op->err.text[strcspn(op->err.text, "\n")] = 0;
+	checkpoint_of(op)->failed = true;
+	keep_log(op);
 }
 
 static int checkpoint_args(struct checkpoint *cp, const char *args[static MAX_ARGS],
