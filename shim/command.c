@@ -112,7 +112,8 @@ void command_shorten(struct command *c, unsigned timeout_ms)
 
 void command_kill(struct command *c)
 {
-	if (!command_is_running(c) || c->timed_out)
+	/* Once is enough: whoever asks again must not put off that it is given up. */
+	if (!command_is_running(c) || c->timed_out || c->killed)
 		return;
 	c->killed = true;
 	child_signal(&c->child, SIGKILL);

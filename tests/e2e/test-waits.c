@@ -74,6 +74,13 @@ static pid_t mount_hung(const char *path)
 	return pid;
 }
 
+static void end_hung(pid_t daemon)
+{
+	umount2(in_dir("hung"), MNT_DETACH);
+	kill(daemon, SIGKILL);
+	waitpid(daemon, NULL, 0);
+}
+
 static struct run *begin_info(void)
 {
 	uint8_t *in;
@@ -106,6 +113,15 @@ static struct bundle *first(void)
 	return b;
 }
 
+/* A runtime whose "exec" hangs where nothing ends it. */
+static const char *exec_that_hangs(void)
+{
+	return put_script("runtime",
+			  text("case \"$*\" in *' exec '*) touch %s; cd %s/x ;; esac\n"
+			       "exec %s \"$@\"\n",
+			       in_dir("hangs"), in_dir("hung"), e2e.fake));
+}
+
 /* c2 has an exec whose runtime hangs where nothing ends it. */
 static void second(void)
 {
@@ -113,10 +129,7 @@ static void second(void)
 			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "c1" };
 
-	e2e.binary_name = put_script(
-		"runtime", text("case \"$*\" in *' exec '*) touch %s; cd %s/x ;; esac\n"
-				"exec %s \"$@\"\n",
-				in_dir("hangs"), in_dir("hung"), e2e.fake));
+	e2e.binary_name = exec_that_hangs();
 	create(bundle_like(&like, "exec sleep 1000"));
 	start("c2", NULL);
 	exec_add("c2", "e1", "exit 0");
@@ -175,9 +188,7 @@ static void never_end(void)
 	/* It could not wait any longer for an exec that may still come. */
 	ok(waiting);
 	took(HERE, "Wait", waiting->ns, LIMIT_EXEC_DRAIN_MS);
-	umount2(in_dir("hung"), MNT_DETACH);
-	kill(daemon, SIGKILL);
-	waitpid(daemon, NULL, 0);
+	end_hung(daemon);
 }
 
 static void waits(void **st)
@@ -206,4 +217,64 @@ static void waits(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(waits))
+/* Who asks for the end of what does not end again and again does not put it off. */
+static void killed_again_and_again(void **st)
+{
+	struct answer *starting;
+	uint64_t killed;
+	pid_t daemon = mount_hung(in_dir("hung"));
+
+	(void)st;
+	if (daemon < 0)
+		skip();
+	e2e.binary_name = exec_that_hangs();
+	run_c1("exec sleep 1000");
+	exec_add("c1", "e1", "exit 0");
+	starting = ask_start("c1", "e1");
+	until(exists(in_dir("hangs")));
+	killed = loop_now();
+	for (int i = 0; i < 20 && !starting->done; i++) {
+		kill_task("c1", "e1", SIGKILL);
+		loop_for(LIMIT_KILL_MS / 10);
+	}
+	fails_with(starting, TTRPC_UNKNOWN, "killed before it had started");
+	took(HERE, "Start", loop_now() - killed, LIMIT_KILL_MS);
+	end_hung(daemon);
+	end_c1();
+}
+
+/* CRIU's folder is the client's: what it is on may hang. */
+static void log_of_a_checkpoint_hangs(void **st)
+{
+	Task__CheckpointTaskRequest q = TASK__CHECKPOINT_TASK_REQUEST__INIT;
+	Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+	Runc__CheckpointOptions o = RUNC__CHECKPOINT_OPTIONS__INIT;
+	pid_t daemon = mount_hung(in_dir("hung"));
+	struct answer *a;
+
+	(void)st;
+	if (daemon < 0)
+		skip();
+	e2e.extra_env[0] = "BRASS_MOUNT_TIMEOUT_MS=500";
+	run_c1("exec sleep 1000");
+	o.work_path = in_dir("hung/x");
+	any.type_url = text("containerd.runc.v1.CheckpointOptions");
+	any.value.len = pack(&o.base, &any.value.data);
+	q.id = text("c1");
+	q.path = in_dir("images");
+	q.options = &any;
+	a = ask("Checkpoint", &q);
+	until(calls_of("checkpoint") == 1);
+	while (!a->done) {
+		state("c1", NULL);
+		loop_for(20);
+	}
+	/* Of which the fake knows nothing: these are its words, and no log is named. */
+	fails_with(a, TTRPC_UNKNOWN, "did not terminate successfully");
+	assert_null(strstr(a->text, "path="));
+	took(HERE, "Checkpoint", a->ns, 500 + LIMIT_KILL_MS);
+	end_hung(daemon);
+	end_c1();
+}
+
+E2E_GROUP(E2E(waits), E2E(killed_again_and_again), E2E(log_of_a_checkpoint_hangs))
