@@ -17,6 +17,7 @@
 #include "shim/log.h"
 #include "shim/memory.h"
 #include "shim/shim.h"
+#include "shim/spawn.h"
 #include "shim/util.h"
 
 /* --------------------------------------------------------------- leaving */
@@ -290,6 +291,7 @@ int serve_main(const struct flags *f, const char *runtime_name)
 	shim.runtime_name = runtime_name;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ignore_sigpipe();
+	spawn_raise_files();
 	/* The runtime would tell systemd that the container is ready (contract 4.1). */
 	unsetenv("NOTIFY_SOCKET");
 	open_log(&shim, f);

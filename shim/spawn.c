@@ -7,12 +7,14 @@
  */
 #include "shim/spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,6 +22,21 @@
 #include "shim/util.h"
 
 #define MAX_FDS 8
+
+/* How many descriptors we were allowed to have; 0: we have not changed that. */
+static struct rlimit given;
+
+void spawn_raise_files(void)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &given) < 0)
+		return;
+	all = given;
+	all.rlim_cur = all.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &all) < 0)
+		given.rlim_max = 0;
+}
 
 int spawn_find(const char *name, char path[static PATH_MAX])
 {
@@ -120,6 +137,8 @@ static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s
 	if ((!s->cwd || chdir(s->cwd) == 0 || chdir("/") == 0) && place_fds(s->fds, s->n_fds) == 0) {
 		reset_signals();
 		hide_fds(s->n_fds);
+		if (given.rlim_max)
+			setrlimit(RLIMIT_NOFILE, &given);
 		execve(s->path, s->argv, s->envp);
 	}
 	*error = errno;
@@ -145,17 +164,30 @@ int spawn_exec(const struct spawn *s, pid_t *pid)
 	return 0;
 }
 
+/* By a list, not by counting: where there is no bound that anybody has set it is a billion. */
+static void close_listed(int first)
+{
+	DIR *d = opendir("/proc/self/fd");
+	const struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		int fd = (int)strtol(e->d_name, NULL, 10);
+
+		if (fd >= first && fd != dirfd(d))
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 static void close_from(int first)
 {
-	long max = sysconf(_SC_OPEN_MAX);
-
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0U) == 0)
 		return;
 #endif
 	/* A kernel before 5.9. */
-	for (int fd = first; fd < (max > 0 ? max : 65536); fd++)
-		close(fd);
+	close_listed(first);
 }
 
 int spawn_call(int (*fn)(void *arg), void *arg, int out_fd, pid_t *pid)

@@ -23,6 +23,12 @@ struct spawn {
 };
 
 /*
+ * Lets us have as many descriptors as the hard limit says, as each program in Go does:
+ * the soft one, often 1024, is for who calls select(2). What is started has the old one.
+ */
+void spawn_raise_files(void);
+
+/*
  * Finds a program as execvp(3) does: a name without "/" in the directories of
  * $PATH. Returns 0, -ENOENT, or -EACCES if all that was found cannot be run.
  */

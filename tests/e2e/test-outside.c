@@ -265,6 +265,29 @@ static void no_descriptors(void **st)
 	shutdown_shim();
 }
 
+/* As Go's programs do: it takes all it may have, and what it starts has what was given to it. */
+static void all_descriptors(void **st)
+{
+	struct rlimit old, few, now;
+	struct stdio io = out_and_err();
+	struct reader *out = reader_open(io.out);
+
+	(void)st;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = (struct rlimit){ 100, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	reader_open(io.err);
+	create_io(shim_for("c1", "ulimit -Sn; ulimit -Hn; exec sleep 1000"), &io);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	start("c1", NULL);
+	assert_int_equal(prlimit(e2e.server, RLIMIT_NOFILE, NULL, &now), 0);
+	assert_int_equal(now.rlim_cur, old.rlim_max);
+	assert_int_equal(now.rlim_max, old.rlim_max);
+	until(out->data && strchr(out->data, '\n') != strrchr(out->data, '\n'));
+	assert_string_equal(out->data, text("100\n%lu\n", (unsigned long)old.rlim_max));
+	end_c1();
+}
+
 /* A file that may not grow is an error, and not the end of the shim. */
 static void no_file_may_grow(void **st)
 {
@@ -348,5 +371,5 @@ static void logger_leaves_a_child(void **st)
 
 E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(stopped), E2E(stutters),
 	  E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
-	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors),
+	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors), E2E(all_descriptors),
 	  E2E(no_file_may_grow), E2E(children_ignored))

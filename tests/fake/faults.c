@@ -26,6 +26,9 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -320,6 +323,7 @@ long syscall(long number, ...)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
 	if ((number == SYS_pidfd_open && fails(FAULT_PIDFD)) ||
+	    (number == SYS_close_range && fails(FAULT_CLOSE_RANGE)) ||
 	    (number == SYS_pidfd_send_signal && fails(FAULT_SENDSIG)))
 		return -1;
 	return BEHIND(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -41,6 +41,7 @@
 	X(RECV, ECONNRESET)                  \
 	X(SENDSIG, EPERM)                    \
 	X(IOCTL, EIO)                        \
+	X(CLOSE_RANGE, ENOSYS)               \
 	X(EINTR, EINTR)                      \
 	X(AGAIN, EAGAIN)                     \
 	X(SHORT, 0)
