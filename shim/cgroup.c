@@ -333,9 +333,13 @@ static __attribute__((noinline)) int read_procs(int dir, struct pid_list *l)
 static int walk(int dir, struct pid_list *l, int depth)
 {
 	int r = read_procs(dir, l);
-	DIR *d = r < 0 ? NULL : fdopendir(dir);
+	DIR *d;
 	struct dirent *entry;
 
+	/* Of threads only, in v2: the one above lists whose they are. */
+	if (r == -EOPNOTSUPP && depth > 0)
+		r = 0;
+	d = r < 0 ? NULL : fdopendir(dir);
 	if (!d) {
 		r = r < 0 ? r : -errno;
 		close(dir);

@@ -2,6 +2,8 @@
 /* Where the cgroups of a process are, and who is in them. */
 #include "tests/unit/stats-common.h"
 
+#include <sys/syscall.h>
+
 static const char *place(enum cgroup_controller c)
 {
 	static char s[512];
@@ -139,6 +141,43 @@ static void lists_pids(void **st)
 	free(pids);
 	put("sys/fs/cgroup/pids/k8s/c1/cgroup.procs", "12x\n");
 	assert_int_equal(cgroup_pids(&cg, &pids, &n), -EINVAL);
+}
+
+/* As the kernel does it: a cgroup of threads does not say whose they are. */
+ssize_t read(int fd, void *p, size_t n)
+{
+	char link[32], path[256] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/threads/cgroup.procs")) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return syscall(SYS_read, fd, p, n);
+}
+
+/* The one above it does, which is the container's or below that. */
+static void lists_who_has_threads_elsewhere(void **st)
+{
+	pid_t *pids = NULL;
+	size_t n;
+
+	(void)st;
+	put("proc/self/cgroup", "0::/shim\n");
+	put("proc/77/cgroup", "0::/c1\n");
+	put("sys/fs/cgroup/c1/cgroup.procs", "77\n");
+	put("sys/fs/cgroup/c1/threads/cgroup.procs", "");
+	put("sys/fs/cgroup/c1/threads/cgroup.threads", "77\n78\n");
+	assert_int_equal(cgroup_find_below(&cg, root, true, 77), 0);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(pids[0], 77);
+	free(pids);
+	/* Nothing is above: who is in it is not known. */
+	put("sys/fs/cgroup/threads/cgroup.procs", "");
+	put("proc/77/cgroup", "0::/threads\n");
+	assert_int_equal(cgroup_find_below(&cg, root, true, 77), 0);
+	assert_int_equal(cgroup_pids(&cg, &pids, &n), -EOPNOTSUPP);
 }
 
 /* LIMIT_CGROUP_DEPTH: who nests deeper than that is not listed. */
@@ -312,6 +351,7 @@ int main(void)
 		TEST(find_none),
 		TEST(find_shared),
 		TEST(lists_pids),
+		TEST(lists_who_has_threads_elsewhere),
 		TEST(lists_so_deep),
 		TEST(lists_so_many),
 		TEST(thaws),
