@@ -51,7 +51,7 @@ static void on_folder(struct watch *w, uint32_t events)
 	struct event_queue *q = container_of(w, struct event_queue, folder);
 	const char *name = strrchr(q->path, '/') + 1;
 	char buf[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool ours = false;
+	bool ours = false, gone = false;
 	ssize_t n;
 
 	(void)events;
@@ -60,12 +60,15 @@ static void on_folder(struct watch *w, uint32_t events)
 			const struct inotify_event *i = (const void *)p;
 
 			ours |= i->len > 0 && strcmp(i->name, name) == 0;
+			gone |= i->mask & IN_IGNORED;
 			p += sizeof(*i) + i->len;
 		}
 	}
-	if (!ours)
-		return;
-	event_queue_hurry(q);
+	/* The folder is no more: one that is made in its place is yet to be watched. */
+	if (gone)
+		stop_watching_folder(q);
+	if (ours || gone)
+		event_queue_hurry(q);
 }
 
 /* Best effort: a user's inotify instances and watches are few. */

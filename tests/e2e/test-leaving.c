@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/limits.h"
+
 static void shutdown_with_container(void **st)
 {
 	(void)st;
@@ -282,9 +284,26 @@ static void containerd_out_of_sight(void **st)
 	end_c1();
 }
 
+/* Its folder is another one when it comes back: that was not the one that was watched. */
+static void containerd_elsewhere(void **st)
+{
+	(void)st;
+	sink_close();
+	snprintf(e2e.ttrpc_address, sizeof(e2e.ttrpc_address), "%s", in_dir("there/ttrpc"));
+	make_folder(in_dir("there"));
+	run_c1("exec sleep 1000");
+	loop_for(3000); /* as above */
+	assert_int_equal(rmdir(in_dir("there")), 0);
+	make_folder(in_dir("there"));
+	sink_open();
+	until_within(2 * LIMIT_EVENT_BLIND_MS, sink_count() == 2);
+	expect_events("create c1", "start c1");
+	end_c1();
+}
+
 E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
 	  E2E(lease_without_connection), E2E(lease_after_connection),
 	  E2E(no_lease_with_container), E2E(sigterm_without_container),
 	  E2E(sigterm_with_container), E2E(other_signals), E2E(orphans_are_reaped),
 	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd),
-	  E2E(containerd_out_of_sight))
+	  E2E(containerd_out_of_sight), E2E(containerd_elsewhere))
