@@ -97,8 +97,8 @@ static bool kill_here(struct process *p, int signo, bool all, struct err *e)
 	r = cgroup_kill(&c->cgroup, signo);
 	if (r < 0 && r != -ENOENT)
 		err_sys(e, -r, "unknown error after kill");
-	/* It may have been moved out of its cgroup; its pidfd finds it anywhere. */
-	if (r == 0 && signo == SIGKILL)
+	/* Its cgroup cannot be read, or it is not in it any more; its pidfd finds it anywhere. */
+	if (r != -ENOENT && signo == SIGKILL)
 		child_signal(&c->init.child, SIGKILL);
 	return r != -ENOENT;
 }

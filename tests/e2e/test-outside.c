@@ -249,17 +249,27 @@ static void no_descriptors(void **st)
 	exec_add("c1", "ends",
 		 text("until test -e %s; do sleep 0.01; done; exit 3", in_dir("end")));
 	start("c1", "ends");
+	exec_add("c1", "killed", "exec sleep 1000");
+	start("c1", "killed");
 	limit(RLIMIT_NOFILE, 0, &old);
 	exec_add("c1", "e1", "exit 5");
 	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
 	ok(ask_state("c1", NULL));
 	write_file(in_dir("end"), "", 0);
 	assert_int_equal(wait_exit("c1", "ends")->exit_status, 3);
-	ok(ask_kill("c1", NULL, SIGKILL, false));
+	ok(ask_kill("c1", "killed", SIGKILL, false));
+	assert_int_equal(wait_exit("c1", "killed")->exit_status, 137);
+	/* Nobody can look who is in the cgroup: the init dies, and this is told. */
+	if (*e2e.cgroup)
+		fails_with(ask_kill("c1", NULL, SIGKILL, true), TTRPC_UNKNOWN,
+			   "too many open files");
+	else
+		ok(ask_kill("c1", NULL, SIGKILL, false));
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
 	assert_int_not_equal(await(ask_delete("c1", NULL))->code, TTRPC_OK);
 	assert_int_equal(prlimit(e2e.server, RLIMIT_NOFILE, &old, NULL), 0);
 	delete_task("c1", "ends");
+	delete_task("c1", "killed");
 	delete_task("c1", "e1");
 	delete_task("c1", NULL);
 	shutdown_shim();
