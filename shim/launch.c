@@ -158,8 +158,7 @@ static void on_exec_connected(struct io *io, struct err *failure)
 		fail_exec(op);
 		return;
 	}
-	free(p->document);
-	p->document = NULL;
+	process_drop_document(p);
 	launch_started(op);
 }
 

@@ -117,8 +117,13 @@
  */
 #define LIMIT_OOM_PAUSE_MS 100
 
-/* Between two looks at all children, which take a system call or two for each. */
+/*
+ * Between two looks at all children, which take some system calls for each: at so many
+ * at a time, which is some milliseconds, and at the others after so long.
+ */
 #define LIMIT_LOOK_MS 1000
+#define LIMIT_LOOK_AT_ONCE 256
+#define LIMIT_LOOK_PART_MS 20
 
 /* A runtime command whose container has died under it: it only has to notice. */
 #define LIMIT_RUNTIME_ORPHAN_MS 10000
@@ -164,8 +169,8 @@
 /* Execs of one container that have not been deleted. */
 #define LIMIT_EXECS 65536
 
-/* An exec's process document: CRI's frames end at 4 MiB. */
-#define LIMIT_DOCUMENT (4u << 20)
+/* Process documents of the execs of one container that have not been started. */
+#define LIMIT_DOCUMENTS (64u << 20)
 
 /* Ids and namespaces, as containerd bounds them itself. */
 #define LIMIT_IDENTIFIER 76
@@ -187,9 +192,7 @@
 #define LIMIT_PIDS (1u << 20)
 #define LIMIT_CGROUP_DEPTH 32
 
-/* Bytes of /proc/self/task/TID/children, of /proc/self/mountinfo and of /proc/partitions. */
-#define LIMIT_CHILDREN (1u << 20)
-#define LIMIT_MOUNTINFO (8u << 20)
+/* Bytes of /proc/partitions. */
 #define LIMIT_PARTITIONS (4u << 20)
 
 /* The longest line of such a file, and one more; what is read by words may have longer ones. */

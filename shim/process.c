@@ -50,7 +50,15 @@ void process_fini(struct process *p)
 	free(p->stdin_path);
 	free(p->stdout_path);
 	free(p->stderr_path);
+	process_drop_document(p);
+}
+
+void process_drop_document(struct process *p)
+{
+	p->container->document_bytes -= p->document_len;
+	p->document_len = 0;
 	free(p->document);
+	p->document = NULL;
 }
 
 struct process *process_new_exec(struct container *c, const char *id)

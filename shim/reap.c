@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shim/limits.h"
+#include "shim/lines.h"
 #include "shim/util.h"
 
 #ifndef P_PIDFD
@@ -306,18 +307,28 @@ static bool take(struct reaper *r, pid_t pid)
  */
 static void look_at_all(struct reaper *r)
 {
-	_cleanup_free_ char *pids = NULL;
-	char path[64], *p, *end;
-	size_t len;
-	long pid;
+	unsigned n = 0, left = LIMIT_LOOK_AT_ONCE, pause = LIMIT_LOOK_MS;
+	_cleanup_(lines_close) struct lines l;
+	char path[64], *word;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
-	r->looked = loop_now();
-	if (file_read(path, LIMIT_CHILDREN, &pids, &len) < 0)
-		return; /* a kernel without this file: at the end of the births */
-	for (p = pids; (pid = strtol(p, &end, 10)) > 0; p = end)
-		if (find(r, (pid_t)pid) || is_nobodys(r, (pid_t)pid))
-			take(r, (pid_t)pid);
+	lines_open(&l, AT_FDCWD, path); /* a kernel without it: at the end of the births */
+	while (left > 0 && (word = lines_word(&l))) {
+		pid_t pid = (pid_t)strtol(word, NULL, 10);
+
+		if (n++ < r->n_looked_at)
+			continue;
+		left--;
+		/* Those behind it move up. */
+		if ((find(r, pid) || is_nobodys(r, pid)) && take(r, pid))
+			n--;
+	}
+	if (left == 0)
+		pause = LIMIT_LOOK_PART_MS;
+	r->n_looked_at = left == 0 ? n : 0;
+	r->look_due = loop_now() + pause * LOOP_MSEC;
+	if (left == 0)
+		timer_arm(r->loop, &r->again, r->look_due);
 }
 
 static void sweep(struct work *w)
@@ -331,12 +342,11 @@ static void sweep(struct work *w)
 		if (find(r, si.si_pid) || is_nobodys(r, si.si_pid)) {
 			if (!take(r, si.si_pid))
 				return;
-		} else if (loop_now() >= r->looked + LIMIT_LOOK_MS * LOOP_MSEC) {
+		} else if (loop_now() >= r->look_due) {
 			look_at_all(r);
 			return;
 		} else {
-			timer_arm(r->loop, &r->again,
-				  r->looked + LIMIT_LOOK_MS * LOOP_MSEC);
+			timer_arm(r->loop, &r->again, r->look_due);
 			return;
 		}
 		si.si_pid = 0;

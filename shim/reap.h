@@ -31,7 +31,8 @@ struct reaper {
 	struct list births;   /* struct birth, oldest first */
 	struct work sweep;
 	struct timer again;   /* the next look at all children, which is not cheap */
-	uint64_t looked;      /* the last one, on the loop's clock */
+	uint64_t look_due;    /* not before, on the loop's clock */
+	unsigned n_looked_at; /* the first ones, which it passes over */
 };
 
 /* A command that may leave us a process. */

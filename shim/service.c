@@ -284,9 +284,13 @@ static int check_exec(struct request *r, const Task__ExecProcessRequest *m, stru
 	if (r->container->n_execs >= LIMIT_EXECS)
 		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "container %s has %u execs",
 			       r->container->id, r->container->n_execs);
-	if (!m->spec || m->spec->value.len > LIMIT_DOCUMENT)
-		return err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s has no process document, or "
-			       "one of more than %u bytes", m->exec_id, LIMIT_DOCUMENT);
+	if (!m->spec)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s has no process document",
+			       m->exec_id);
+	if (r->container->document_bytes + m->spec->value.len > LIMIT_DOCUMENTS)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "container %s has %zu bytes of "
+			       "execs that have not been started", r->container->id,
+			       r->container->document_bytes);
 	return 0;
 }
 
@@ -308,6 +312,7 @@ static int new_exec(struct request *r, const Task__ExecProcessRequest *m, struct
 		err_set(e, TTRPC_INVALID_ARGUMENT, "exec %s: %s", m->exec_id, se.text);
 	} else {
 		p->terminal = m->terminal;
+		r->container->document_bytes += p->document_len;
 		r->process = p;
 		return 0;
 	}

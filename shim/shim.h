@@ -84,6 +84,7 @@ struct container {
 	struct list execs;
 	unsigned n_execs;
 	unsigned n_live_execs; /* starting or running */
+	size_t document_bytes; /* of execs that have not been started */
 	bool ready;            /* Create has been answered: visible to other calls */
 	bool direct;           /* the init's outputs (direct.h) */
 	bool systemd_cgroup;
@@ -160,6 +161,8 @@ void process_fini(struct process *p);
 /* An exec, on its container's list; NULL: out of memory. */
 struct process *process_new_exec(struct container *c, const char *id);
 void process_free_exec(struct process *p);
+/* It has been started: nobody needs p->document any more. */
+void process_drop_document(struct process *p);
 /* io_open() as the client has asked for it. */
 void process_open_io(struct process *p, void (*opened)(struct io *, struct err *failure));
 /* How it ended, or that it has not (TIME_ZERO). */

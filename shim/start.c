@@ -19,6 +19,7 @@
 #include "shim/bootstrap.h"
 #include "shim/bundle.h"
 #include "shim/limits.h"
+#include "shim/lines.h"
 #include "shim/memory.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
@@ -27,6 +28,7 @@
 
 #define OOM_SCORE_MAX 1000
 #define CGROUP_ROOT "/sys/fs/cgroup"
+#define MOUNTINFO "/proc/self/mountinfo"
 #define CGROUP_PAUSE_NS 30000000L
 
 extern char **environ;
@@ -108,29 +110,24 @@ static bool is_clean_absolute(const char *path)
 /* Every mounted v1 hierarchy must have it: "… - cgroup SOURCE OPTIONS" in mountinfo. */
 static int join_v1(const char *cgroup, pid_t pid, struct err *e)
 {
-	_cleanup_free_ char *text = NULL;
-	char *save = NULL;
-	size_t len;
-	int r = file_read("/proc/self/mountinfo", LIMIT_MOUNTINFO, &text, &len);
+	_cleanup_(lines_close) struct lines l;
 
-	if (r < 0)
-		return err_sys(e, -r, "/proc/self/mountinfo");
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	lines_open(&l, AT_FDCWD, MOUNTINFO);
+	l.skip_long = true; /* of an overlay with many layers, for example */
+	for (char *line, *field[5]; (line = lines_next(&l));) {
 		_cleanup_free_ char *dir = NULL;
-		char *s = line, *point = NULL;
+		int r;
 
-		if (!strstr(line, " - cgroup "))
+		if (!strstr(line, " - cgroup ") || split(line, " ", field, 5) < 5)
 			continue;
-		for (int i = 0; i < 5 && s; i++)
-			point = strsep(&s, " ");
-		dir = str_printf("%s/%s", point, cgroup);
+		dir = str_printf("%s/%s", field[4], cgroup);
 		if (!dir)
 			return err_nomem(e);
 		r = join_cgroup(dir, pid);
 		if (r < 0)
 			return err_sys(e, -r, "shim_cgroup: %s", dir);
 	}
-	return 0;
+	return l.error ? err_sys(e, -l.error, MOUNTINFO) : 0;
 }
 
 static int set_cgroup(struct start *st, struct err *e)

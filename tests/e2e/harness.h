@@ -327,6 +327,7 @@ struct event {
 enum sink_mode { SINK_TAKE, SINK_SILENT, SINK_REFUSE };
 
 void sink_open(void); /* done by setup */
+void sink_bind(void); /* its socket is there, and refuses connections until sink_open() */
 void sink_close(void); /* as if containerd were gone: the socket is unlinked */
 void sink_set(enum sink_mode mode);
 /* From now on events are only written to @fd, a line each, before they are acknowledged. */

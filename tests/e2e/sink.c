@@ -17,6 +17,8 @@
 
 static struct {
 	bool open;
+	int bound; /* the descriptor that is to be opened, if is_bound */
+	bool is_bound;
 	enum sink_mode mode;
 	struct ttrpc_server server;
 	struct ttrpc_service service;
@@ -145,17 +147,26 @@ static void handle(struct ttrpc_call *call, const ProtobufCMessage *request)
 	}
 }
 
-void sink_open(void)
+void sink_bind(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	sink.bound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", e2e.ttrpc_address);
+	if (sink.bound < 0 || bind(sink.bound, (struct sockaddr *)&a, sizeof(a)) < 0)
+		fail_at(HERE, "sink: %s", strerror(errno));
+	sink.is_bound = true;
+}
+
+void sink_open(void)
+{
 	if (!sink.parked.next)
 		list_init(&sink.parked);
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", e2e.ttrpc_address);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    listen(fd, 16) < 0 ||
-	    ttrpc_server_open(&sink.server, &e2e.loop, fd, NULL) < 0)
+	if (!sink.is_bound)
+		sink_bind();
+	sink.is_bound = false;
+	if (listen(sink.bound, 16) < 0 ||
+	    ttrpc_server_open(&sink.server, &e2e.loop, sink.bound, NULL) < 0)
 		fail_at(HERE, "sink: %s", strerror(errno));
 	sink.service = (struct ttrpc_service){
 		.name = "containerd.services.events.ttrpc.v1.Events",

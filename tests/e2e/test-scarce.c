@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/e2e/faults.h"
+
 /* False: there is no such file, or it takes no such thing. */
 static bool tell(const char *path, const char *what)
 {
@@ -165,18 +167,12 @@ static void disk_is_full_at_create(void **st)
 static void time_of_day_jumps(void **st)
 {
 	struct stdio io = { .out = make_fifo("out") };
-	int len = (int)(strrchr(e2e.fake, '/') - e2e.fake);
 	int64_t at;
 	struct answer *hanging;
 	struct reader *r;
 
 	(void)st;
-	/* Into a static program no library can be preloaded. */
-	snprintf(e2e.shim, sizeof(e2e.shim), "%.*s/dynamic/containerd-shim-brass-v2", len,
-		 e2e.fake);
-	e2e.extra_env[0] = text("LD_PRELOAD=%.*s/clock.so", len, e2e.fake);
-	e2e.extra_env[1] = text("ASAN_OPTIONS=%s:verify_asan_link_order=0",
-				getenv("ASAN_OPTIONS") ? getenv("ASAN_OPTIONS") : "");
+	preload("clock.so");
 	e2e.extra_env[2] = "BRASS_DRAIN_TIMEOUT_MS=300";
 	e2e.extra_env[3] = "BRASS_RUNTIME_TIMEOUT_MS=500";
 	run_c1("exec sleep 1000");

@@ -62,10 +62,11 @@ enum fault_role { FAULT_SERVER, FAULT_START, FAULT_DELETE };
 struct faults {
 	enum fault_kind kind;
 	enum fault_role role;
-	int error;
+	int error; /* 0 (SENDSIG): it says that it was done, and it was not */
 	int armed; /* 0: calls are neither counted nor failed */
 	int hang; /* calls do not fail but sleep, until this is 0 again */
 	unsigned nth; /* which call fails, counted from 1 */
+	unsigned more; /* how many after it fail as well */
 	unsigned seen, failed;
 	unsigned active; /* how many processes have the library at work */
 	unsigned wrong_closes; /* of what was closed already: the number may be another's */

@@ -115,13 +115,15 @@ static void call(const char *service, const char *method, const struct bytes *m,
 		 struct answer *a)
 {
 	struct bytes request = { 0 }, b = { 0 };
+	static uint32_t stream = 1;
 	uint8_t header[FRAME_HEADER];
 	size_t got = 0;
 
 	put_text(&request, 1, service);
 	put_text(&request, 2, method);
 	put_field(&request, 3, m->data, m->len);
-	put_frame(&b, 1, FRAME_REQUEST, 0, request.data, request.len);
+	put_frame(&b, stream, FRAME_REQUEST, 0, request.data, request.len);
+	stream += 2;
 	assert_int_equal(send(peer, b.data, b.len, 0), b.len);
 	drop(&b);
 	drop(&request);
@@ -186,22 +188,52 @@ static void containers(void **st)
 	shim.n_containers = 0;
 }
 
+static void put_exec(struct bytes *m, const char *id)
+{
+	struct bytes any = { 0 };
+
+	put_text(m, 1, "c1");
+	put_text(m, 2, id);
+	put_text(&any, 2, "{}");
+	put_field(m, 7, any.data, any.len);
+	drop(&any);
+}
+
 /* LIMIT_EXECS */
 static void execs(void **st)
 {
 	struct container *c = make_container();
-	struct bytes m = { 0 }, any = { 0 };
+	struct bytes m = { 0 };
 	unsigned real = c->n_execs;
 
 	(void)st;
-	put_text(&m, 1, "c1");
-	put_text(&m, 2, "e1");
-	put_text(&any, 2, "{}");
-	put_field(&m, 7, any.data, any.len);
-	drop(&any);
+	put_exec(&m, "e1");
 	c->n_execs = LIMIT_EXECS;
 	assert_string_equal(refusal("Exec", &m), "container c1 has 65536 execs");
 	c->n_execs = real;
+}
+
+/* LIMIT_DOCUMENTS: those that are gone do not count. */
+static void documents(void **st)
+{
+	struct container *c = make_container();
+	struct bytes m = { 0 };
+
+	(void)st;
+	put_exec(&m, "e1");
+	c->document_bytes = LIMIT_DOCUMENTS - 1;
+	assert_string_equal(
+		refusal("Exec", &m),
+		"container c1 has 67108863 bytes of execs that have not been started");
+	put_exec(&m, "e1");
+	c->document_bytes--;
+	assert_string_equal(refusal("Exec", &m), "");
+	assert_true(c->document_bytes >= LIMIT_DOCUMENTS);
+	put_exec(&m, "e2");
+	assert_non_null(strstr(refusal("Exec", &m), "not been started"));
+	process_free_exec(container_process(c, "e1"));
+	assert_int_equal(c->document_bytes, LIMIT_DOCUMENTS - 2);
+	c->document_bytes = 0;
 }
 
 /* LIMIT_INSPECT: an answer that can be sent, and says that it is not all. */
@@ -442,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OF_SHIM(containers),
 		OF_SHIM(execs),
+		OF_SHIM(documents),
 		OF_SHIM(inspect),
 		OF_SHIM(event_bytes),
 		OF_SHIM(event_exit_bytes),

@@ -359,6 +359,24 @@ static void too_large(void **st)
 }
 
 /* A line that is no counter's, and longer than any of a kernel. */
+/* LIMIT_PARTITIONS */
+static void many_partitions(void **st)
+{
+	char *lines = malloc(LIMIT_PARTITIONS + 2);
+
+	(void)st;
+	assert_non_null(lines);
+	setup_v1();
+	memset(lines, '\n', LIMIT_PARTITIONS + 1);
+	lines[LIMIT_PARTITIONS + 1] = 0;
+	put("proc/partitions", lines);
+	assert_non_null(strstr(failure(TTRPC_UNKNOWN), "/proc/partitions: file too large"));
+	lines[LIMIT_PARTITIONS] = 0;
+	put("proc/partitions", lines);
+	free(lines);
+	assert_non_null(strstr(part("blkio"), "blkio"));
+}
+
 static void long_line(void **st)
 {
 	char line[2 * LIMIT_LINE + 2];
@@ -377,7 +395,7 @@ int main(void)
 		TEST(v1_every_field), TEST(v1_memory_stops), TEST(v1_cpu_all_or_nothing),
 		TEST(v1_throttle),    TEST(v1_oddities),     TEST(gone),
 		TEST(malformed),      TEST(unreadable),	     TEST(large),
-		TEST(too_large),      TEST(long_line),
+		TEST(too_large),      TEST(many_partitions),      TEST(long_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Races that are always lost: who tries again gives up in the end, and says so. */
+/*
+ * Races that are always lost, and children that never end: who tries again, or waits, gives
+ * up in the end.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,14 +25,37 @@
 #include "shim/util.h"
 
 static unsigned tries, pauses;
+static uint64_t waited_ms;
 
 /* The kernel was disturbed by a rename. */
 long syscall(long number, ...)
 {
+	if (number == SYS_pidfd_open)
+		return dup(2);
 	if (number == SYS_openat2)
 		tries++;
 	errno = EAGAIN;
 	return -1;
+}
+
+/* The child does not end, and the time that it is waited for passes at once. */
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	(void)fds;
+	(void)n;
+	/* Of the child itself. */
+	if (timeout_ms < 0)
+		return 1;
+	waited_ms += (uint64_t)timeout_ms;
+	return 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	(void)clock;
+	*t = (struct timespec){ .tv_sec = (time_t)(waited_ms / 1000),
+				.tv_nsec = (long)(waited_ms % 1000) * 1000000 };
+	return 0;
 }
 
 /* There are no devices here, or too many. */
@@ -67,26 +95,62 @@ static void target(void **st)
 	assert_int_equal(tries, LIMIT_TARGET_TRIES);
 }
 
+/* From now on what is said goes elsewhere; and what was said till then. */
+static int out, text;
+
+static void listen_to_errors(void)
+{
+	out = dup(2);
+	text = memfd_open("output");
+	dup2(text, 2);
+}
+
+static const char *errors(void)
+{
+	static char said[256];
+
+	dup2(out, 2);
+	close(out);
+	memfd_read(text, said, sizeof(said));
+	close(text);
+	return said;
+}
+
 /* LIMIT_LOOP_TRIES */
 static void device(void **st)
 {
 	struct mount_options o = { 0 };
-	int out = dup(2), text = memfd_open("output"), r;
-	char name[32], said[256];
+	const char *said;
+	char name[32];
+	int r;
 
 	(void)st;
 	tries = pauses = 0;
-	dup2(text, 2);
+	listen_to_errors();
 	r = loop_attach("/dev/null", &o, name);
-	dup2(out, 2);
-	close(out);
+	said = errors();
 	assert_true(r < 0);
 	assert_int_equal(tries, LIMIT_LOOP_TRIES);
 	assert_int_equal(pauses, LIMIT_LOOP_TRIES - 1);
-	memfd_read(text, said, sizeof(said));
-	close(text);
 	assert_non_null(
 		strstr(said, "attach /dev/null to /dev/loop7: device or resource busy"));
+}
+
+/* LIMIT_IDMAP_MS: what it was made for is there or not, whether or not it ends. */
+static void holder(void **st)
+{
+	int fd;
+
+	(void)st;
+	waited_ms = 0;
+	listen_to_errors();
+	fd = userns_open("0:0:1", "0:0:1");
+	errors();
+	assert_int_equal(waited_ms, LIMIT_IDMAP_MS);
+	if (fd >= 0)
+		close(fd);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 }
 
 int main(void)
@@ -94,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(target),
 		cmocka_unit_test(device),
+		cmocka_unit_test(holder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
