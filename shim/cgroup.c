@@ -272,15 +272,15 @@ int cgroup_open(const struct cgroup *cg, enum cgroup_controller c)
 
 int cgroup_thaw(const struct cgroup *cg)
 {
+	const char *file = cg->unified ? "cgroup.freeze" : "freezer.state";
+	const char *value = cg->unified ? "0" : "THAWED";
 	_cleanup_close_ int dir = -1, fd = -1;
 
-	if (cg->unified)
-		return 0;
 	dir = cgroup_open(cg, CGROUP_FREEZER);
 	if (dir < 0)
 		return dir;
-	fd = openat(dir, "freezer.state", O_WRONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : write_all(fd, "THAWED", 6);
+	fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : write_all(fd, value, strlen(value));
 }
 
 /* ------------------------------------------------------------- processes */

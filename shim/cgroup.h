@@ -95,7 +95,8 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n);
 int cgroup_kill(const struct cgroup *cg, int signo);
 
 /*
- * Lets a paused container run, so that it can die of a SIGKILL. In v2 nothing
- * needs to be done. Negative errno.
+ * Lets a paused container run, so that it can die of a SIGKILL; in v2 it dies of that
+ * frozen as well, but runc calls paused, and does not delete, what is dead and frozen.
+ * Negative errno.
  */
 int cgroup_thaw(const struct cgroup *cg);

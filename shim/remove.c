@@ -122,6 +122,9 @@ static void run_delete(struct op *op)
 	const char *args[ARGS_MAX];
 	const struct runtime_call call = { "delete", args, NULL, false, 0 };
 
+	/* In v2 it can have died frozen, and runc would call it paused. */
+	if (c->cgroup.unified)
+		kill_let_go(c);
 	args_simple(args, "delete", c->id);
 	if (runtime_run(op_command(op, on_runtime_deleted), c, &call,
 			c->shim->limits.runtime_ms, &op->err) < 0) {

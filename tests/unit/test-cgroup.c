@@ -225,25 +225,6 @@ static void lists_so_many(void **st)
 	free(pids);
 }
 
-static void thaws(void **st)
-{
-	char state[16] = "";
-	int fd;
-
-	(void)st;
-	put_v1_processes();
-	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
-	assert_int_equal(cgroup_thaw(&cg), -ENOENT);
-	put("sys/fs/cgroup/freezer/k8s/c1/freezer.state", "FROZEN");
-	assert_int_equal(cgroup_thaw(&cg), 0);
-	fd = open(in_root("sys/fs/cgroup/freezer/k8s/c1/freezer.state"), O_RDONLY);
-	assert_int_equal(read(fd, state, sizeof(state)), 6);
-	assert_string_equal(state, "THAWED");
-	close(fd);
-	cg.unified = true;
-	assert_int_equal(cgroup_thaw(&cg), 0);
-}
-
 /* A file of the tree, as it is now. */
 static const char *content(const char *name)
 {
@@ -256,6 +237,21 @@ static const char *content(const char *name)
 	s[n] = 0;
 	fclose(f);
 	return s;
+}
+
+static void thaws(void **st)
+{
+	(void)st;
+	put_v1_processes();
+	assert_int_equal(cgroup_find_below(&cg, root, false, 77), 0);
+	assert_int_equal(cgroup_thaw(&cg), -ENOENT);
+	put("sys/fs/cgroup/freezer/k8s/c1/freezer.state", "FROZEN");
+	assert_int_equal(cgroup_thaw(&cg), 0);
+	assert_string_equal(content("sys/fs/cgroup/freezer/k8s/c1/freezer.state"), "THAWED");
+	cg.unified = true;
+	put("sys/fs/cgroup/freezer/k8s/c1/cgroup.freeze", "1");
+	assert_int_equal(cgroup_thaw(&cg), 0);
+	assert_string_equal(content("sys/fs/cgroup/freezer/k8s/c1/cgroup.freeze"), "0");
 }
 
 #define CG "sys/fs/cgroup/"
