@@ -204,7 +204,7 @@ go() {
 
 # Collects events into $T/events from now on.
 record_events() {
-	timeout 120 ctr events >"$T/events" 3>&- &
+	timeout 600 ctr events >"$T/events" 3>&- &
 	background+=($!)
 	# It is there when it sees an event: an image that is tagged makes one.
 	soon events_flow

@@ -3,6 +3,8 @@
 # containerd, ctr, shim and runc in the user namespace of a user who is nobody on this
 # machine, as rootlesskit and newuidmap make it: its root is uid 51234 here, /run is its
 # own. The cgroups of the first tests are the user's (delegated), those of the last are not.
+# On cgroup v2 alone systemd delegates one, or what it does is done by hand, and it is the
+# root of a cgroup namespace.
 
 load helper
 eval "host_$(declare -f setup_file)"
@@ -10,22 +12,54 @@ eval "host_$(declare -f setup)"
 eval "host_$(declare -f teardown)"
 eval "host_$(declare -f teardown_file)"
 USER_ID=51234
+CGROUP=${CGROUP-} UNIT=${UNIT-}
+
+has_v1() {
+	[ -d /sys/fs/cgroup/memory ]
+}
 
 in_user_namespace() {
 	[ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ]
 }
 
+# Makes $CGROUP, with an empty cgroup in it for what is started there.
+delegate_cgroup() {
+	local unit=brass-rootless-$$
+	has_v1 && return
+	if [ -d /run/systemd/system ]; then
+		systemd-run --quiet --collect --unit "$unit" -p Delegate=yes sh -c '
+			cd "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)"
+			mkdir keep && echo 0 >keep/cgroup.procs && exec sleep infinity'
+		UNIT=$unit
+		CGROUP=/sys/fs/cgroup$(systemctl show -P ControlGroup "$unit")
+		soon eval '[ -d "$CGROUP/keep" ] && [ -z "$(cat "$CGROUP/cgroup.procs")" ]'
+	else
+		CGROUP=/sys/fs/cgroup/$unit
+		echo '+cpu +io +memory +pids' >/sys/fs/cgroup/cgroup.subtree_control
+		mkdir "$CGROUP"
+	fi
+	export CGROUP UNIT
+	mkdir "$CGROUP/init"
+	chown "$USER_ID:$USER_ID" "$CGROUP"{,/init}{,/cgroup.{procs,threads,subtree_control}}
+}
+
 # A process that holds the namespaces; debian_leave ends it. Its maps are what newuidmap
 # would write for a line of /etc/subuid.
 enter_debian() {
-	local go answer ready file name
+	local go answer ready file name namespaces='--user --mount --net --ipc'
+	delegate_cgroup
+	has_v1 || namespaces+=' --cgroup'
 	mkdir "$BATS_FILE_TMPDIR/bin"
 	mkfifo "$BATS_FILE_TMPDIR/go"
 	exec {go}<>"$BATS_FILE_TMPDIR/go"
-	exec {answer}< <(exec setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups \
-		unshare --user --mount --net --ipc --propagation private sh -c 'read -r go &&
+	exec {answer}< <(
+		has_v1 || echo "$BASHPID" >"$CGROUP/cgroup.procs"
+		exec setpriv --reuid=$USER_ID --regid=$USER_ID --clear-groups \
+			unshare $namespaces --propagation private sh -c 'read -r go &&
+			{ [ -z "$1" ] || mount --bind "$1" /sys/fs/cgroup; } &&
 			mount -t tmpfs tmpfs /run && echo ready && exec sleep infinity <&- >&-' \
-		<&"$go" 3>&-)
+			- "$CGROUP" <&"$go" 3>&-
+	)
 	export DEBIAN_PID=$!
 	wait_for 30 in_user_namespace "$DEBIAN_PID"
 	for file in uid_map gid_map; do
@@ -35,6 +69,7 @@ enter_debian() {
 	read -r -t 30 -u "$answer" ready
 	exec {go}<&- {answer}<&-
 	[ "$ready" = ready ]
+	[ -z "$CGROUP" ] || echo "$DEBIAN_PID" >"$CGROUP/init/cgroup.procs"
 	if [ "$HOST_SUITE" != host ]; then
 		debian_make "$HOST_SUITE"
 		export -f debian_pivot
@@ -43,8 +78,8 @@ enter_debian() {
 			"debian_pivot '$DEBIAN_CACHE/$HOST_SUITE'" 3>&-
 	fi
 	for name in containerd ctr; do
-		printf '#!/bin/sh\nexec nsenter --target %s --user --mount --net --ipc -- env %s %s "$@"\n' \
-			"$DEBIAN_PID" \
+		printf '#!/bin/sh\n%s\nexec nsenter --target %s %s -- env %s %s "$@"\n' \
+			"${CGROUP:+echo \$\$ >$CGROUP/init/cgroup.procs}" "$DEBIAN_PID" "$namespaces" \
 			"XDG_RUNTIME_DIR=$dir PATH=$BRASS_BUILD:/usr/sbin:/usr/bin:/sbin:/bin" \
 			"$name" >"$BATS_FILE_TMPDIR/bin/$name"
 		chmod +x "$BATS_FILE_TMPDIR/bin/$name"
@@ -60,6 +95,7 @@ extra_config() {
 # In the hierarchies of v1 a folder is all that a user needs; those of cpuset start empty.
 delegate_cgroups() {
 	local folder file
+	has_v1 || return 0
 	for folder in /sys/fs/cgroup/*/; do
 		folder+=$CONTAINERD_NAMESPACE
 		mkdir "$folder"
@@ -70,32 +106,30 @@ delegate_cgroups() {
 	done
 }
 
-missing() {
-	[ -d /sys/fs/cgroup/memory ] || echo 'cgroup v2 alone: a user gets cgroups from systemd'
-}
-
 setup_file() {
-	[ -z "$(missing)" ] || return 0
 	host_setup_file
 	delegate_cgroups
 }
 
 teardown_file() {
-	[ -z "$(missing)" ] || return 0
 	local namespace=$CONTAINERD_NAMESPACE
 	host_teardown_file
-	rmdir /sys/fs/cgroup/*/"$namespace" 2>/dev/null || :
+	if has_v1; then
+		rmdir /sys/fs/cgroup/*/"$namespace" 2>/dev/null || :
+	elif [ -n "$UNIT" ]; then
+		systemctl stop "$UNIT"
+	else
+		rmdir "$CGROUP"{/*/,}
+	fi
 }
 
 setup() {
-	[ -z "$(missing)" ] || skip "$(missing)"
 	host_setup
 	FIFOS=$CONTAINERD_DIR/fifo
 }
 
 # /run is another one there.
 teardown() {
-	[ -z "$(missing)" ] || return 0
 	host_teardown
 	soon nothing_in_run
 }
@@ -125,7 +159,7 @@ owner_of() {
 	run task exec --exec-id e1 c1 sh -c 'exit 5'
 	[ "$status" = 5 ]
 	[ "$(task ps c1 | wc -l)" = 3 ]
-	[ "$(task metrics --format json c1 | jq '.memory.usage.limit')" = 67108864 ]
+	[ "$(task metrics --format json c1 | jq '.memory | .usage_limit // .usage.limit')" = 67108864 ]
 	task pause c1
 	is_status c1 PAUSED
 	task resume c1
@@ -168,6 +202,7 @@ owner_of() {
 		.linux.cgroupsPath = "" | .linux.resources = {} | .process.terminal = false |
 		.process.env = ["PATH=/bin"] | .process.args = ["sleep", "1000"]' \
 		>"$CONTAINERD_DIR/spec.json"
+	[ -z "$CGROUP" ] || chown 0:0 "$CGROUP"{,/init}{,/cgroup.procs}
 	mkdir "$rootfs"
 	tar -xOf "$CONTAINERD_DIR/image.tar" layer.tar | tar -x --no-same-owner -C "$rootfs"
 	chown -R "$USER_ID:$USER_ID" "$rootfs"

@@ -39,6 +39,11 @@ has_line() {
 	grep -qx "$2" "$1"
 }
 
+# systemd removes the empty.
+is_empty() {
+	[ ! -d "$1" ] || has_line "$1/cgroup.events" 'populated 0' 2>/dev/null
+}
+
 ready() {
 	soon test -e "/proc/$(task_pid "$1")/root/ready"
 }
@@ -158,6 +163,61 @@ update() {
 	soon is_status c1 STOPPED
 	soon gone "$nested"
 	soon gone "$pid"
+	deleted_with c1 137
+}
+
+# In the machine's pid namespace the end of the init is nobody's end but its own. Whoever
+# forks and exits all the time is never there any more when its pid was read.
+storm() {
+	box "$1" --with-ns pid:/proc/1/ns/pid \
+		'run() { run & }; run; run; sleep 1001 & echo >/ready; exec sleep 1000'
+	ready "$1"
+	folder=$(folder_of "$1")
+	has_line "$folder/cgroup.events" 'populated 1'
+}
+
+@test "a storm of forks has no chance against the kill of all" {
+	local folder
+	storm c1
+	task kill -s KILL --all c1
+	soon is_empty "$folder"
+	deleted_with c1 137
+}
+
+@test "nor what is left of it when the init ends by itself" {
+	local folder
+	storm c1
+	task kill -s TERM c1
+	soon is_empty "$folder"
+	deleted_with c1 143
+}
+
+@test "the frozen are killed: the paused, and whom somebody else froze, nested too" {
+	local folder nested
+	box c1 'sleep 1001 & exec sleep 1000'
+	task pause c1
+	task kill -s KILL c1
+	deleted_with c1 137
+	ctr containers delete c1
+	box c1 'sleep 1001 & echo >/ready; exec sleep 1000'
+	ready c1
+	folder=$(folder_of c1)
+	nested=$(pgrep -f 'sleep 1001')
+	mkdir "$folder/nested"
+	echo "$nested" >"$folder/nested/cgroup.procs"
+	echo 1 >"$folder/nested/cgroup.freeze"
+	echo 1 >"$folder/cgroup.freeze"
+	soon has_line "$folder/cgroup.events" 'frozen 1'
+	task kill -s KILL --all c1
+	soon gone "$nested"
+	deleted_with c1 137
+	ctr containers delete c1
+	box c1 'echo >/ready; exec sleep 1000'
+	ready c1
+	folder=$(folder_of c1)
+	echo 1 >"$folder/cgroup.freeze"
+	soon has_line "$folder/cgroup.events" 'frozen 1'
+	kill -KILL "$(task_pid c1)"
 	deleted_with c1 137
 }
 
