@@ -116,7 +116,7 @@ SPEC_SRC += $(if $(filter yes,$(LIBCAP)),spec/check-cap.c,spec/check-cap-none.c)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
 SHIM_SRC = $(patsubst %,shim/%.c,action args bootstrap bundle cgroup cgroup-enable cgroup-kill $(CHECKPOINT) command console container control create delete direct err event \
-	flags gather hint info inspect io kill launch limits lines log logger memory mount mount-fuse mount-idmap mount-loop \
+	flags gather hint info inspect io io-open kill launch limits lines log logfile logger memory mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pace pack pids process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util verdict)
 
@@ -187,9 +187,11 @@ $(B)/libspec.a: $(call objs,$(SPEC_SRC))
 $(B)/libshim.a: $(call objs,$(SHIM_SRC))
 $(B)/libtool.a: $(call objs,$(TOOL_SRC))
 $(B)/libapi.a: $(API_C:.c=.o)
+# A file that the lists have lately can be older than what was made without it.
+$(ARCHIVES) $(B)/libtool.a: Makefile
 $(B)/%.a:
 	$(call say,AR)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(B)/obj/%.o: %.c $(B)/flags | $(GEN_H)
 	$(call say,CC,$<)

@@ -75,32 +75,34 @@ static void put_stream(struct json_out *o, const char *key, const struct io_stre
 		[RELAY_DISCARD] = "discard",
 	};
 
+	/* To a file the container writes without us, unless it has a log policy. */
+	const struct relay *relay = s->file && !s->pace ? &s->file->relay : &s->relay;
+	uint64_t lost = s->relay.lost + (s->file ? s->file->lost + s->file->relay.lost : 0);
+
 	if (!s->path)
 		return;
 	open_object(o, key);
 	put_text(o, "path", s->path);
 	put_bool(o, "ended", s->done);
-	put_text(o, "relay", states[s->relay.state]);
-	put_int(o, "moved_bytes", (int64_t)s->relay.moved);
-	put_int(o, "lost_bytes", (int64_t)s->relay.lost);
+	put_text(o, "relay", states[relay->state]);
+	put_int(o, "moved_bytes", (int64_t)relay->moved);
+	put_int(o, "lost_bytes", (int64_t)lost);
 	if (s->pace) {
 		put_text(o, "log_policy", s->pace->policy.drop ? "drop" : "block");
 		put_int(o, "log_rate", (int64_t)s->pace->policy.rate);
 		put_int(o, "dropped_bytes", (int64_t)s->pace->dropped);
 	}
-	if (s->relay.sink_error)
-		put_text(o, "sink_error", err_strerror(s->relay.sink_error));
+	if (relay->sink_error)
+		put_text(o, "sink_error", err_strerror(relay->sink_error));
 	json_out_close(o, '}');
 }
 
 static void put_io(struct json_out *o, const struct io *io)
 {
-	static const char *const names[IO_STREAMS] = { "stdin", "stdout", "stderr" };
-
 	open_object(o, "io");
 	put_bool(o, "terminal", io->terminal);
 	for (int i = 0; i < IO_STREAMS; i++)
-		put_stream(o, names[i], &io->streams[i]);
+		put_stream(o, io_names[i], &io->streams[i]);
 	put_bool(o, "stdin_kept_open", io->keep_alive >= 0);
 	put_timer(o, "open_retry_ms", &io->retry);
 	put_timer(o, "drain_left_ms", &io->drain);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The stdio of one process (contract 5): pipes or a terminal on the container's
- * side, the client's FIFOs or files (sink.h) or a logger (logger.h) on the
+ * side, the client's FIFOs (sink.h) or a logger (logger.h, logfile.h) on the
  * other, a relay (relay.h, tty.h) between. For stdin, a writer of our own keeps
  * the client's FIFO from ending until io_close_stdin().
  */
@@ -21,6 +21,7 @@
 struct io;
 
 enum { IO_STDIN, IO_STDOUT, IO_STDERR, IO_STREAMS };
+extern const char *const io_names[IO_STREAMS]; /* "stdin", … */
 
 struct io_stream {
 	struct io *io;
@@ -33,6 +34,7 @@ struct io_stream {
 	bool is_direct; /* the process has the client's FIFO itself */
 	struct direct direct;
 	struct pace *pace; /* an output under a log policy; NULL: none */
+	struct logfile *file; /* an output that a process of ours writes to its file */
 };
 
 struct io {
@@ -44,7 +46,8 @@ struct io {
 	int child[IO_STREAMS]; /* the process's ends, until io_spawned() */
 	struct console console;
 	struct tty tty;
-	struct logger logger;  /* of a binary:// stdout */
+	struct logger logger;  /* of a binary:// stdout, or of log files */
+	struct logfiles *files; /* NULL: there are none */
 	void (*opened)(struct io *io, struct err *failure);
 	uint16_t width, height; /* asked for before the terminal was there; 0: not */
 	/* Opening the client's FIFOs. */

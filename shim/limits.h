@@ -46,6 +46,12 @@
 #define LIMIT_LOGGER_TERM_MS 12000
 
 /*
+ * The writer of log files was killed: its successor comes so much later, so that one
+ * that cannot live costs little. The container's pipes hold 64 KiB meanwhile.
+ */
+#define LIMIT_LOGFILE_AGAIN_MS 1000
+
+/*
  * Pids asked for right after Start shows a container that has not even forked yet;
  * "runc ps" takes this long to begin, and clients count on what it finds then
  * (TestContainerPids of containerd 1.6).

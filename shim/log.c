@@ -37,6 +37,18 @@ void log_open(int fd, const char *runtime, const char *ns, bool debug)
 	the_log.debug = debug;
 }
 
+int log_fd(void)
+{
+	return the_log.fd;
+}
+
+void log_move(int fd)
+{
+	if (the_log.fd >= 0)
+		the_log.fd = fd;
+	the_log.dropped = 0; /* which the parent will say */
+}
+
 static void put_char(struct line *l, char c)
 {
 	/* The last byte is kept for the newline. */

@@ -17,6 +17,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
  */
 void log_open(int fd, const char *runtime, const char *ns, bool debug);
 
+/* Where lines go, or -1; and in a child, where that descriptor has another number. */
+int log_fd(void);
+void log_move(int fd);
+
 /*
  * Writes a line. @id names the container concerned, or is NULL. "%m" is errno,
  * as in printf(3); errno is kept.

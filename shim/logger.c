@@ -33,36 +33,45 @@ static void report_started(struct logger *l, struct err *failure)
 		started(l, failure);
 }
 
-static void judge_ready(struct logger *l, ssize_t n)
+/* What it has said: a byte, nothing, or (ours) what failed. */
+static void judge_ready(struct logger *l)
 {
 	struct err e;
+	ssize_t n = read(l->ready.fd, &e, l->files ? sizeof(e) : 1);
 
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && child_is_watched(&l->child))
+		return;
 	if (n == 1 || !l->must_say_ready) {
+		l->was_ready = true;
 		report_started(l, NULL);
 		return;
 	}
-	err_set(&e, TTRPC_UNKNOWN,
-		"logging binary did not call ready (it may have crashed or "
-		"exited prematurely)");
+	if (n != sizeof(e))
+		err_set(&e, TTRPC_UNKNOWN,
+			l->files ? "the process that writes log files did not start" :
+				   "logging binary did not call ready (it may have crashed or "
+				   "exited prematurely)");
 	report_started(l, &e);
 }
 
 static void on_ready(struct watch *w, uint32_t events)
 {
-	char byte;
-	ssize_t n = read(w->fd, &byte, 1);
-
 	(void)events;
-	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-		judge_ready(container_of(w, struct logger, ready), n);
+	judge_ready(container_of(w, struct logger, ready));
 }
 
 static void on_start_timeout(struct timer *t)
 {
 	struct logger *l = container_of(t, struct logger, timer);
+	const struct logfile *f = l->files ? l->files->of : NULL;
 	struct err e;
 
-	err_set(&e, TTRPC_UNKNOWN, "logging binary did not call ready in time");
+	if (f)
+		err_set(&e, TTRPC_DEADLINE_EXCEEDED,
+			"open %s: its disk did not answer in time",
+			f->path ? f->path : f[1].path);
+	else
+		err_set(&e, TTRPC_UNKNOWN, "logging binary did not call ready in time");
 	report_started(l, &e);
 }
 
@@ -75,19 +84,31 @@ static void report_stopped(struct logger *l)
 		stopped(l);
 }
 
+static void on_again(struct timer *t);
+
+static void try_again_later(struct logger *l)
+{
+	timer_init(&l->timer, on_again);
+	timer_arm_in(l->reaper->loop, &l->timer, LIMIT_LOGFILE_AGAIN_MS * LOOP_MSEC);
+}
+
 static void on_logger_exit(struct child *c)
 {
 	struct logger *l = container_of(c, struct logger, child);
 
-	if (c->status != 0 && c->signal != SIGTERM)
+	l->finished = c->status == 0;
+	/* Its end is as good as that of the pipe, which a child of its own may hold open. */
+	if (l->started)
+		judge_ready(l);
+	if (!l->finished && (l->files ? l->was_ready : c->signal != SIGTERM))
 		log_write(LOG_WARN, NULL, "a logger (pid %d) ended with %d", c->pid,
 			  c->status);
-	/* Its end is as good as that of the pipe, which a child of its own may hold open. */
-	if (l->started) {
-		char byte;
-
-		judge_ready(l, read(l->ready.fd, &byte, 1));
+	if (l->files && l->was_ready && !l->finished && !l->stopped) {
+		try_again_later(l);
+		return;
 	}
+	if (l->files && l->finished)
+		l->ended(l);
 	report_stopped(l);
 }
 
@@ -97,8 +118,7 @@ void logger_init(struct logger *l)
 	timer_init(&l->timer, on_start_timeout);
 }
 
-static int spawn_logger(struct logger *l, const struct logger_request *q, int ready,
-			struct err *e)
+static int spawn_program(const struct logger_request *q, int ready, pid_t *pid, struct err *e)
 {
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_free_ char *id = str_printf("CONTAINER_ID=%s", q->id);
@@ -111,21 +131,29 @@ static int spawn_logger(struct logger *l, const struct logger_request *q, int re
 				 .envp = envp,
 				 .fds = fds,
 				 .n_fds = ARRAY_SIZE(fds) };
-	pid_t pid;
 	int r;
 
 	if (null < 0 || !id || !ns)
 		return err_nomem(e);
 	for (size_t i = 0; i < q->uri->n_args; i++)
 		argv[i + 1] = q->uri->args[i];
-	r = spawn_exec(&s, &pid);
-	if (r < 0)
-		return err_sys(e, -r, "failed to start binary logger: fork/exec %s",
-			       s.path);
-	r = child_watch(l->reaper, &l->child, pid, on_logger_exit);
-	assert(r == 0); /* just made */
-	(void)r;
-	return 0;
+	r = spawn_exec(&s, pid);
+	return r < 0 ? err_sys(e, -r, "failed to start binary logger: fork/exec %s", s.path) : 0;
+}
+
+static int spawn_writer(struct logfiles *f, int ready, pid_t *pid, struct err *e)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[LOGFILE_FDS] = {
+		[LOGFILE_FD_IN] = f->of[0].path ? f->of[0].in : null,
+		[LOGFILE_FD_IN + 1] = f->of[1].path ? f->of[1].in : null,
+		[LOGFILE_FD_LOG] = log_fd() >= 0 ? log_fd() : null,
+		[LOGFILE_FD_READY] = ready,
+	};
+	const struct spawn s = { .fds = fds, .n_fds = LOGFILE_FDS };
+	int r = null < 0 ? -errno : spawn_fork(&s, logfiles_write, f, pid);
+
+	return r < 0 ? err_sys(e, -r, "fork for the log files") : 0;
 }
 
 int logger_start(struct logger *l, struct reaper *r, const struct logger_request *q,
@@ -133,15 +161,21 @@ int logger_start(struct logger *l, struct reaper *r, const struct logger_request
 {
 	_cleanup_close_ int theirs = -1, ours = -1;
 	int ends[2], n;
+	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "make a pipe for the logger");
 	ours = ends[0];
 	theirs = ends[1];
 	l->reaper = r;
-	l->must_say_ready = strcmp(q->uri->scheme, "binary-v2") == 0;
-	if (spawn_logger(l, q, theirs, e) < 0)
-		return -e->code;
+	l->files = q->files;
+	l->timeout_ns = q->timeout_ns;
+	l->must_say_ready = q->files || strcmp(q->uri->scheme, "binary-v2") == 0;
+	n = q->files ? spawn_writer(q->files, theirs, &pid, e) : spawn_program(q, theirs, &pid, e);
+	if (n < 0)
+		return n;
+	n = child_watch(l->reaper, &l->child, pid, on_logger_exit);
+	assert(n == 0); /* just made */
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, errno, "make the logger's pipe non-blocking");
 	n = watch_add(r->loop, &l->ready, ours, EPOLLIN, on_ready);
@@ -154,6 +188,36 @@ int logger_start(struct logger *l, struct reaper *r, const struct logger_request
 	return 0;
 }
 
+static void on_writer_again(struct logger *l, struct err *failure)
+{
+	if (failure)
+		log_write(LOG_WARN, l->files->id, "its output waits: %s", failure->text);
+}
+
+/* Our writer was killed; what the container has written meanwhile is in the pipes. */
+static void start_again(struct logger *l)
+{
+	const struct logger_request q = { .files = l->files, .timeout_ns = l->timeout_ns };
+	struct err e;
+
+	for (int i = 0; i < LOGFILE_MAX; i++) {
+		struct logfile *f = &l->files->of[i];
+
+		f->lost += f->relay.lost;
+		f->relay.lost = 0;
+	}
+	if (logger_start(l, l->reaper, &q, on_writer_again, &e) == 0)
+		return;
+	on_writer_again(l, &e);
+	if (!child_is_watched(&l->child))
+		try_again_later(l);
+}
+
+static void on_again(struct timer *t)
+{
+	start_again(container_of(t, struct logger, timer));
+}
+
 static void on_kill_timeout(struct timer *t)
 {
 	struct logger *l = container_of(t, struct logger, timer);
@@ -164,10 +228,27 @@ static void on_kill_timeout(struct timer *t)
 	report_stopped(l);
 }
 
+static void leave(struct logger *l)
+{
+	bool rest = logfiles_ended(l->files);
+
+	log_write(LOG_WARN, l->files->id, "the writer of its log files (pid %d) %s", l->child.pid,
+		  rest ? "has still to write: it is left to itself" :
+			 "is killed: something still holds the output open");
+	if (!rest)
+		child_signal(&l->child, SIGKILL);
+	child_forget(&l->child);
+	report_stopped(l);
+}
+
 static void on_term_timeout(struct timer *t)
 {
 	struct logger *l = container_of(t, struct logger, timer);
 
+	if (l->files) {
+		leave(l);
+		return;
+	}
 	child_signal(&l->child, SIGTERM);
 	timer_init(&l->timer, on_kill_timeout);
 	timer_arm_in(l->reaper->loop, &l->timer, LIMIT_LOGGER_TERM_MS * LOOP_MSEC);
@@ -177,6 +258,11 @@ void logger_stop(struct logger *l, void (*stopped)(struct logger *l))
 {
 	stop_waiting(l);
 	l->stopped = stopped;
+	if (l->files && l->was_ready && !l->finished && !child_is_watched(&l->child)) {
+		start_again(l);
+		l->started = NULL;
+		stop_waiting(l);
+	}
 	if (!child_is_watched(&l->child)) {
 		report_stopped(l);
 		return;

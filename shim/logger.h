@@ -5,12 +5,18 @@
  * (stderr) and 5, on which it says that it is ready; it has no others but
  * /dev/null, and an environment of two variables.
  *
- * The shim does not hold the pipes, so a logger sees the end of the output when
- * the last writer is gone. It may then end by itself; if it does not, Delete
+ * The shim does not hold the write ends, so a logger sees the end of the output
+ * when the last writer is gone. It may then end by itself; if it does not, Delete
  * asks it to (SIGTERM), and in the end makes it.
+ *
+ * For log files the logger is a child of our own (logfile.h). If it is killed
+ * another one takes over. At Delete it is not waited for any longer than other
+ * loggers are asked to end: what it has still to write it writes when its disk
+ * goes on, without us; only if some process holds the pipes open it is killed.
  */
 #pragma once
 
+#include "shim/logfile.h"
 #include "shim/reap.h"
 #include "shim/uri.h"
 
@@ -20,6 +26,11 @@ struct logger {
 	struct watch ready;   /* read end of its descriptor 5 */
 	struct timer timer;
 	bool must_say_ready;  /* binary-v2: going away is not being ready */
+	bool was_ready, finished;
+	uint64_t timeout_ns;  /* to be ready */
+	struct logfiles *files; /* it is ours and writes these; NULL: it is a program */
+	/* Ours has written all there was. */
+	void (*ended)(struct logger *l);
 	void (*started)(struct logger *l, struct err *failure);
 	void (*stopped)(struct logger *l);
 };
@@ -28,6 +39,7 @@ struct logger_request {
 	const struct uri *uri;
 	const char *id, *ns; /* what it is told: CONTAINER_ID, CONTAINER_NAMESPACE */
 	int out, err;        /* read ends; borrowed */
+	struct logfiles *files; /* in place of all these; outlives the logger */
 	uint64_t timeout_ns; /* until it is ready */
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shim/limits.h"
@@ -21,7 +22,7 @@
 #define FULL_OFTEN 16
 
 /* One thread, so one buffer. Untouched (and so not in memory) until it is needed. */
-static uint8_t buffer[LIMIT_RELAY_BUFFER];
+static uint8_t buffer[LIMIT_RELAY_BUFFER] __attribute__((aligned(4096)));
 
 static void pump(struct relay *r);
 
@@ -353,6 +354,12 @@ int relay_detach(struct relay *r)
 	r->rest_len = r->rest_off = 0;
 	r->state = RELAY_IDLE;
 	return dst;
+}
+
+void relay_rest(void)
+{
+	/* It keeps nothing from one call to the next. */
+	madvise(buffer, sizeof(buffer), MADV_DONTNEED);
 }
 
 void relay_stop(struct relay *r)

@@ -64,5 +64,8 @@ void relay_go_on(struct relay *r);
 /* Stops and closes both; done() is not called. No-op if idle. */
 void relay_stop(struct relay *r);
 
+/* Nothing moves for now: the buffer's memory goes back. */
+void relay_rest(void);
+
 /* Stops reading the source; the sink is returned, or -1 if idle. */
 int relay_detach(struct relay *r);

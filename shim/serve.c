@@ -101,6 +101,7 @@ static bool on_quiet(struct loop *l)
 	/* It is only a command that we wait for, and there will be more to do. */
 	if (s->n_ops > 0)
 		return false;
+	relay_rest();
 	memory_rest(!s->debug);
 	return true;
 }

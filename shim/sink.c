@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "shim/log.h"
 #include "shim/util.h"
 
 void sink_init(struct sink *s, struct loop *l)
@@ -27,14 +28,13 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 	char again[32];
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return err_sys(e, errno, "open %s", path);
-	fd = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY |
-			  (S_ISFIFO(st.st_mode) ? 0 : O_APPEND), 0);
+	fd = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND, 0);
 	if (fd == -ENXIO)
 		return -EAGAIN;
 	if (fd < 0)
 		return err_sys(e, -fd, "open %s", path);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "stat %s", path);
 	if (S_ISFIFO(st.st_mode)) {
 		/* By descriptor: the client may unlink the name at any time. */
 		snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
@@ -107,6 +107,20 @@ void sink_finish(struct sink *s, int fd)
 		linger(s, fd);
 	else
 		closep(&fd);
+}
+
+void sink_tell_losing(const char *id, const char *path, const char *stream)
+{
+	if (path)
+		log_write(LOG_WARN, id, "%s does not take %s: what is written is lost", path,
+			  stream);
+}
+
+void sink_tell_lost(const char *id, const char *path, const char *stream, uint64_t bytes)
+{
+	if (path && bytes > 0)
+		log_write(LOG_WARN, id, "%llu bytes of %s were lost, %s did not take them",
+			  (unsigned long long)bytes, stream, path);
 }
 
 void sink_close(struct sink *s)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a process's output goes on the client's side: a FIFO or a file. Both
- * ends of a FIFO are held, so that the client may come and go: a full FIFO makes
- * the container wait, an absent reader never breaks it.
+ * Where a process's output goes on the client's side: a FIFO, or a device. (A
+ * file is the business of logfile.h.) Both ends of a FIFO are held, so that the
+ * client may come and go: a full FIFO makes the container wait, an absent reader
+ * never breaks it.
  */
 #pragma once
 
@@ -30,6 +31,14 @@ int sink_open(struct sink *s, const char *path, struct err *e);
  * them the write end lingers, until somebody is or until sink_close().
  */
 void sink_finish(struct sink *s, int fd);
+
+/*
+ * For the log: container @id loses what it writes to @stream ("stdout") now, or
+ * has lost that many bytes of it in the end (0: nothing is said), since @path does
+ * not take them. Without a path nobody misses them.
+ */
+void sink_tell_losing(const char *id, const char *path, const char *stream);
+void sink_tell_lost(const char *id, const char *path, const char *stream, uint64_t bytes);
 
 /* Closes whatever is open. Can be repeated. */
 void sink_close(struct sink *s);

@@ -123,16 +123,21 @@ static void hide_fds(unsigned first)
 #endif
 }
 
+static void die_with(const struct spawn *s, pid_t parent)
+{
+	if (!s->dies_with_us)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+}
+
 static __attribute__((noinline, noreturn)) void exec_child(const struct spawn *s, pid_t parent,
 							   volatile int *error)
 {
 	if (s->own_group)
 		setpgid(0, 0);
-	if (s->dies_with_us) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(127);
-	}
+	die_with(s, parent);
 	/* A folder that was removed must not keep what ran in it from being cleaned up. */
 	if ((!s->cwd || chdir(s->cwd) == 0 || chdir("/") == 0) && place_fds(s->fds, s->n_fds) == 0) {
 		reset_signals();
@@ -190,26 +195,32 @@ static void close_from(int first)
 	close_listed(first);
 }
 
-int spawn_call(int (*fn)(void *arg), void *arg, int out_fd, pid_t *pid)
+int spawn_fork(const struct spawn *s, int (*fn)(void *arg), void *arg, pid_t *pid)
 {
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	pid_t self = getpid(), child;
 
-	if (null < 0)
-		return -errno;
+	if (s->n_fds > MAX_FDS)
+		return -EINVAL;
 	child = fork();
 	if (child < 0)
 		return -errno;
 	if (child == 0) {
-		int fds[3] = { null, null, out_fd };
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != self || place_fds(fds, 3) < 0)
+		die_with(s, self);
+		if (place_fds(s->fds, s->n_fds) < 0)
 			_exit(127);
-		close_from(3);
+		close_from((int)s->n_fds);
 		reset_signals();
 		_exit(fn(arg));
 	}
 	*pid = child;
 	return 0;
+}
+
+int spawn_call(int (*fn)(void *arg), void *arg, int out_fd, pid_t *pid)
+{
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[] = { null, null, out_fd };
+	const struct spawn s = { .fds = fds, .n_fds = ARRAY_SIZE(fds), .dies_with_us = true };
+
+	return null < 0 ? -errno : spawn_fork(&s, fn, arg, pid);
 }

@@ -44,6 +44,10 @@ int spawn_exec(const struct spawn *s, pid_t *pid);
 /*
  * Runs @fn in a forked child, for system calls that may sleep in the kernel for
  * ever; what it returns is the exit status. It is single-threaded, sees @arg as
- * it is now, has /dev/null as descriptors 0 and 1, @out_fd as 2, and no other.
+ * it is now, and has the descriptors of @s (of which fds and dies_with_us count)
+ * and no other. Negative errno: there could be no process.
  */
+int spawn_fork(const struct spawn *s, int (*fn)(void *arg), void *arg, pid_t *pid);
+
+/* The same for one that dies with us, with /dev/null as descriptors 0 and 1, @out_fd as 2. */
 int spawn_call(int (*fn)(void *arg), void *arg, int out_fd, pid_t *pid);

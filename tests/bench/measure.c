@@ -89,6 +89,19 @@ double cpu_of(pid_t pid)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
+double cpu_with_children_of(pid_t pid)
+{
+	char *stat = read_file(text("/proc/%d/stat", pid), NULL);
+	char *at = stat ? strrchr(stat, ')') : NULL;
+	unsigned long user, system;
+
+	/* cutime and cstime, fields 16 and 17 (proc(5)). */
+	if (!at || sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
+			  &user, &system) != 2)
+		fail_at(HERE, "no times of %d", pid);
+	return cpu_of(pid) + (double)(user + system) * 1e9 / (double)sysconf(_SC_CLK_TCK);
+}
+
 double now(void)
 {
 	return (double)loop_now();

@@ -105,6 +105,12 @@ static void record_bytes(const struct job *j, double ns, double cpu)
 	record("s/GiB", cpu / 1e9 / gib, "%s, CPU of the shim", j->what);
 }
 
+/* A log file is written by a child of the shim, or by itself. */
+static double cpu_in(const struct job *j)
+{
+	return j->to_file ? cpu_with_children_of(e2e.server) : cpu_of(e2e.server);
+}
+
 static void move_bytes(const struct job *j)
 {
 	struct bundle *b[8];
@@ -119,7 +125,7 @@ static void move_bytes(const struct job *j)
 		clients[i] = prepare(j, i, b[i]);
 		w[i] = ask_wait(b[i]->id, NULL);
 	}
-	cpu = cpu_of(e2e.server);
+	cpu = cpu_in(j);
 	begin = now();
 	for (int i = 0; i < j->n; i++)
 		ok(ask_start(b[i]->id, NULL));
@@ -130,7 +136,7 @@ static void move_bytes(const struct job *j)
 		if (clients[i])
 			role_ended(clients[i]);
 	}
-	record_bytes(j, now() - begin, cpu_of(e2e.server) - cpu);
+	record_bytes(j, now() - begin, cpu_in(j) - cpu);
 	end_shim();
 }
 

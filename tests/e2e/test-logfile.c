@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log files: a process of ours writes them, so that a disk that stands still
+ * (fsfreeze(8)) holds up nobody but who writes to it, and what was written is there
+ * when it goes on.
+ */
+#include "tests/e2e/tool.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT "while [ ! -e " DIR_OF_TEST "/go ]; do sleep 0.01; done; "
+
+static struct {
+	int alarm; /* closing it thaws the disk, whatever becomes of the test */
+} disk;
+
+static int freeze(unsigned long how)
+{
+	int fd = open(in_dir("disk"), O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	r = ioctl(fd, how, 0);
+	close(fd);
+	return r;
+}
+
+/* Nothing can be killed or unmounted that waits for a frozen disk. */
+static void thaw_some_day(void)
+{
+	int ends[2];
+	struct pollfd p;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	if (fork() == 0) {
+		close(ends[1]);
+		p = (struct pollfd){ .fd = ends[0] };
+		poll(&p, 1, 20000 * e2e.slow);
+		freeze(FITHAW);
+		_exit(0);
+	}
+	close(ends[0]);
+	disk.alarm = ends[1];
+}
+
+static void make_disk(void)
+{
+	char *image = in_dir("image");
+
+	make_folder(in_dir("disk"));
+	if (system(text("truncate -s 8M %s && mkfs.ext4 -q %s && mount -o loop %s %s", image, image,
+			image, in_dir("disk"))) != 0)
+		fail_at(HERE, "no disk");
+}
+
+static void freeze_disk(void)
+{
+	thaw_some_day();
+	assert_int_equal(freeze(FIFREEZE), 0);
+}
+
+static void thaw_disk(void)
+{
+	assert_int_equal(freeze(FITHAW), 0);
+	close(disk.alarm);
+}
+
+static void end_disk(void)
+{
+	until(!other_processes());
+	assert_int_equal(umount2(in_dir("disk"), 0), 0);
+}
+
+static char *log_name(void)
+{
+	return text("file://%s/disk/log", DIR_OF_TEST);
+}
+
+static char *log_text(size_t *len)
+{
+	return read_file(text("%s/disk/log", DIR_OF_TEST), len);
+}
+
+static pid_t writer_of(const char *id)
+{
+	struct run *r = TOOL("inspect", id, "--compact");
+	char *at = strstr(r->out, "\"logger_pid\":");
+
+	if (r->status != 0)
+		fail_at(HERE, "inspect: %s", r->err);
+	return at ? (pid_t)strtol(at + strlen("\"logger_pid\":"), NULL, 10) : 0;
+}
+
+static bool is_stuck(pid_t pid)
+{
+	char *s = proc_status(pid, "State");
+
+	return s && *s == 'D';
+}
+
+/* All calls but the one that waits for the disk. */
+static void pod_lives(void)
+{
+	struct bundle like = { .id = "c2", .annotation = "io.kubernetes.cri.sandbox-id",
+			       .group = "pod" };
+
+	ok(ask_state("c1", NULL));
+	ok(ask_pids("c1"));
+	ok(ask_connect("c1"));
+	create(bundle_like(&like, "exit 3"));
+	start("c2", NULL);
+	assert_int_equal(wait_exit("c2", NULL)->exit_status, 3);
+	delete_task("c2", NULL);
+}
+
+/* The lines 1, 2, 3, … and perhaps the beginning of one more. */
+static void is_beginning_of_count(const char *data, size_t len)
+{
+	const char *at = data;
+
+	for (long n = 1; at < data + len; n++) {
+		char *line = text("%ld\n", n);
+		size_t left = (size_t)(data + len - at), size = strlen(line);
+
+		assert_memory_equal(at, line, left < size ? left : size);
+		at += size;
+	}
+}
+
+static void disk_stands_still(void **st)
+{
+	struct bundle like = { .id = "c1", .annotation = "io.kubernetes.cri.sandbox-id",
+			       .group = "pod" };
+	struct stdio io = { .out = log_name() };
+	struct answer *deleting;
+	struct bundle *b;
+	pid_t writer;
+	size_t len;
+	char *data;
+
+	(void)st;
+	make_disk();
+	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
+	b = bundle_like(&like, COUNT "exec seq 1 200000");
+	start_shim(b);
+	create_io(b, &io);
+	writer = writer_of("c1");
+	start("c1", NULL);
+	freeze_disk();
+	write_file(in_dir("go"), "", 0);
+	until(is_stuck(writer));
+	pod_lives();
+	kill_task("c1", NULL, SIGKILL);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	deleting = ask_delete("c1", NULL);
+	ok(ask_connect("c1"));
+	ok(deleting);
+	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
+	assert_true(is_stuck(writer));
+	shutdown_shim();
+	/* What the container had written by then is written when the disk goes on. */
+	thaw_disk();
+	until(!is_alive(writer));
+	data = log_text(&len);
+	assert_true(len >= 65536);
+	is_beginning_of_count(data, len);
+	end_disk();
+}
+
+static void disk_stands_still_at_create(void **st)
+{
+	struct stdio io = { .out = log_name() };
+	struct bundle *b;
+
+	(void)st;
+	make_disk();
+	e2e.extra_env[0] = "BRASS_FIFO_TIMEOUT_MS=300";
+	b = shim_for("c1", "exit 0");
+	freeze_disk();
+	fails_with(ask_create(b, &io), TTRPC_DEADLINE_EXCEEDED,
+		   text("open %s/disk/log: its disk did not answer in time", DIR_OF_TEST));
+	thaw_disk();
+	until(!other_processes());
+	/* And it can be repeated. */
+	create_io(b, &io);
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+	end_disk();
+}
+
+/* Another one takes over, and nothing is lost that the first had not read. */
+static void writer_is_killed(void **st)
+{
+	struct stdio io = { .out = text("file://%s", in_dir("log")) };
+	struct bundle *b = shim_for("c1", "seq 1 100; " COUNT "seq 101 50000");
+	char *all;
+	size_t len;
+	pid_t first;
+
+	(void)st;
+	create_io(b, &io);
+	first = writer_of("c1");
+	start("c1", NULL);
+	until((all = read_file(in_dir("log"), NULL)) && strstr(all, "\n100\n"));
+	kill(first, SIGKILL);
+	until(!is_alive(first));
+	write_file(in_dir("go"), "", 0);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 0);
+	assert_int_not_equal(writer_of("c1"), first);
+	delete_task("c1", NULL);
+	all = read_file(in_dir("log"), &len);
+	is_beginning_of_count(all, len);
+	assert_string_equal(all + len - 7, "\n50000\n");
+	shutdown_shim();
+}
+
+/* The same when nobody waits for it any more: Delete starts one for what is left. */
+static void writer_is_killed_at_the_end(void **st)
+{
+	struct stdio io = { .out = text("file://%s", in_dir("log")) };
+	struct bundle *b = shim_for("c1", "seq 1 1000");
+	size_t len;
+	pid_t first;
+	char *all;
+
+	(void)st;
+	create_io(b, &io);
+	first = writer_of("c1");
+	kill(first, SIGSTOP);
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	kill(first, SIGKILL);
+	until(!writer_of("c1"));
+	delete_task("c1", NULL);
+	all = read_file(in_dir("log"), &len);
+	is_beginning_of_count(all, len);
+	assert_string_equal(all + len - 6, "\n1000\n");
+	shutdown_shim();
+}
+
+/* A child of the container holds its output open: Delete waits, then nobody writes. */
+static void leftover_child(void **st)
+{
+	struct stdio io = { .out = text("file://%s", in_dir("log")) };
+	struct answer *deleting;
+	struct bundle *b;
+	pid_t child, writer;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
+	e2e.no_cgroup = true; /* or "delete" would fail while the child lives */
+	b = shim_for("c1", text("echo hello; sleep 1000 & echo $! >%s; exit 2", in_dir("child")));
+	create_io(b, &io);
+	writer = writer_of("c1");
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
+	deleting = ask_delete("c1", NULL);
+	ok(ask_connect("c1"));
+	ok(deleting);
+	assert_true(deleting->ns >= 250 * LOOP_MSEC);
+	until(!is_alive(writer));
+	assert_string_equal(read_file(in_dir("log"), NULL), "hello\n");
+	kill(child, SIGKILL);
+	shutdown_shim();
+}
+
+/* Runs a container whose output is a log file, to its end; what is in it then. */
+static char *logged(struct bundle *b, struct stdio io)
+{
+	io.out = text("file://%s", in_dir("log"));
+	create_io(b, &io);
+	assert_int_equal(count_fds_of(e2e.server, in_dir("log")), 0);
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+	return read_file(in_dir("log"), NULL);
+}
+
+static void two_outputs(void **st)
+{
+	char *all = logged(shim_for("c1", "echo out; echo err >&2"), (struct stdio){ .err = "x" });
+
+	(void)st;
+	assert_int_equal(strlen(all), 8);
+	assert_non_null(strstr(all, "out\n"));
+	assert_non_null(strstr(all, "err\n"));
+}
+
+static void terminal(void **st)
+{
+	(void)st;
+	assert_string_equal(logged(shim_for("c1", "echo out; echo err >&2"),
+				   (struct stdio){ .terminal = true }),
+			    "out\r\nerr\r\n");
+}
+
+/* Through the shim, which counts, and then the writer. */
+static void log_policy(void **st)
+{
+	struct bundle like = { .id = "c1", .annotation = "io.brass.log.rate", .group = "1000" };
+	struct bundle *b = bundle_like(&like, "seq 1 100");
+	char *all;
+
+	(void)st;
+	start_shim(b);
+	all = logged(b, (struct stdio){ 0 });
+	is_beginning_of_count(all, strlen(all));
+	assert_int_equal(strlen(all), 292);
+}
+
+E2E_GROUP(E2E(disk_stands_still), E2E(disk_stands_still_at_create), E2E(writer_is_killed),
+	  E2E(writer_is_killed_at_the_end), E2E(leftover_child), E2E(two_outputs), E2E(terminal),
+	  E2E(log_policy))
