@@ -30,7 +30,7 @@ static const char *put_script(const char *name, const char *lines)
 	return path;
 }
 
-/* The daemon: agrees with the kernel, then takes requests and keeps them. */
+/* The daemon: agrees with the kernel, then takes requests, makes that known, and keeps them. */
 static _Noreturn void hang(int fd)
 {
 	static char in[FUSE_MIN_READ_BUFFER + 65536];
@@ -46,8 +46,12 @@ static _Noreturn void hang(int fd)
 	while ((n = read(fd, in, sizeof(in))) > 0 || errno == EINTR) {
 		const struct fuse_in_header *h = (const void *)in;
 
-		if (n <= 0 || h->opcode != FUSE_INIT)
+		if (n <= 0)
 			continue;
+		if (h->opcode != FUSE_INIT) {
+			write_file(in_dir("taken"), "", 0);
+			continue;
+		}
 		out.head.unique = h->unique;
 		if (write(fd, &out, sizeof(out)) < 0)
 			break;
@@ -231,7 +235,8 @@ static void killed_again_and_again(void **st)
 	run_c1("exec sleep 1000");
 	exec_add("c1", "e1", "exit 0");
 	starting = ask_start("c1", "e1");
-	until(exists(in_dir("hangs")));
+	/* From then on nothing ends who waits for the answer. */
+	until(exists(in_dir("taken")));
 	killed = loop_now();
 	for (int i = 0; i < 20 && !starting->done; i++) {
 		kill_task("c1", "e1", SIGKILL);
