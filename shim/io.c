@@ -23,6 +23,7 @@ static void on_losing(struct relay *r);
 static void on_tty_losing(struct tty *t);
 static void on_drain_timeout(struct timer *t);
 static void on_files_written(struct logger *l);
+static void on_sink_read(struct sink *s);
 
 void io_init(struct io *io, struct loop *l, const char *id)
 {
@@ -35,6 +36,7 @@ void io_init(struct io *io, struct loop *l, const char *id)
 					 .relay = RELAY_INIT, .direct = DIRECT_INIT };
 		s->relay.losing = on_losing;
 		sink_init(&s->sink, l);
+		s->sink.read = on_sink_read;
 		io->child[i] = -1;
 	}
 	io->tty.losing = on_tty_losing;
@@ -65,6 +67,23 @@ void io_spawned(struct io *io)
 static bool outputs_done(const struct io *io)
 {
 	return io->streams[IO_STDOUT].done && io->streams[IO_STDERR].done;
+}
+
+bool io_has_output(const struct io *io)
+{
+	return !outputs_done(io) || io->streams[IO_STDOUT].sink.linger >= 0 ||
+	       io->streams[IO_STDERR].sink.linger >= 0;
+}
+
+static void settle(struct io *io)
+{
+	if (io->settled && !io_has_output(io))
+		io->settled(io);
+}
+
+static void on_sink_read(struct sink *s)
+{
+	settle(container_of(s, struct io_stream, sink)->io);
 }
 
 static void on_logger_stopped(struct logger *l)
@@ -101,6 +120,7 @@ static void end_output(struct io_stream *s, int sink, uint64_t lost)
 	if (sink >= 0)
 		sink_finish(&s->sink, sink);
 	s->done = true;
+	settle(io);
 	if (outputs_done(io))
 		report_drained(io);
 }
@@ -118,6 +138,7 @@ static void on_files_written(struct logger *l)
 	for (int i = IO_STDOUT; i < IO_STREAMS; i++)
 		if (io->streams[i].file && !io->streams[i].pace && !io->terminal)
 			io->streams[i].done = true;
+	settle(io);
 	if (outputs_done(io))
 		report_drained(io);
 }

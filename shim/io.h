@@ -57,6 +57,7 @@ struct io {
 	/* Waiting for the output to end. */
 	struct timer drain;
 	void (*drained)(struct io *io, bool complete);
+	void (*settled)(struct io *io); /* io_has_output() may have become false; may be NULL */
 };
 
 struct io_request {
@@ -113,6 +114,9 @@ void io_process_ended(struct io *io);
  * (complete), or after @timeout_ns, when something else still holds it open.
  */
 void io_drain(struct io *io, uint64_t timeout_ns, void (*drained)(struct io *, bool complete));
+
+/* Whether an output has not ended, or nobody has come for what a FIFO holds. */
+bool io_has_output(const struct io *io);
 
 /* Closes everything; no callback comes any more. Can be repeated. */
 void io_close(struct io *io);

@@ -22,6 +22,14 @@ static void on_next_op(struct work *w)
 	op_next(container_of(w, struct process, next_op));
 }
 
+static void on_settled(struct io *io)
+{
+	struct process *p = container_of(io, struct process, io);
+
+	if (p->container->shim->leaving)
+		serve_reconsider(p->container->shim);
+}
+
 int process_init(struct process *p, struct container *c, const char *id)
 {
 	p->container = c;
@@ -33,6 +41,7 @@ int process_init(struct process *p, struct container *c, const char *id)
 	list_init(&p->asides);
 	work_init(&p->next_op, on_next_op);
 	io_init(&p->io, &c->shim->loop, c->id);
+	p->io.settled = on_settled;
 	p->id = strdup(id);
 	p->exit_event = event_reserve(&c->shim->events, c->id, *id ? id : c->id);
 	return p->id && p->exit_event ? 0 : -ENOMEM;

@@ -33,6 +33,27 @@ static bool is_busy(struct shim *s)
 	return false;
 }
 
+static bool has_output(struct container *c)
+{
+	struct process *p;
+
+	list_for_each(p, &c->execs, link)
+		if (io_has_output(&p->io))
+			return true;
+	return io_has_output(&c->init.io);
+}
+
+/* What a process has written may still be in our hands, when it has ended. */
+static const struct container *with_output(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (has_output(c))
+			return c;
+	return NULL;
+}
+
 static void go(struct shim *s)
 {
 	if (s->going)
@@ -48,8 +69,14 @@ static void reconsider(struct work *w)
 	struct shim *s = container_of(w, struct shim, reconsider);
 	uint64_t lease = s->limits.lease_ns;
 
-	if (s->leaving && !is_busy(s))
+	if (s->leaving && !s->going && !is_busy(s)) {
+		if (with_output(s)) {
+			if (!timer_is_armed(&s->lease))
+				timer_arm_in(&s->loop, &s->lease, s->limits.drain_ns);
+			return;
+		}
 		go(s);
+	}
 	if (s->going) {
 		if (event_queue_is_empty(&s->events))
 			loop_stop(&s->loop, 0);
@@ -85,6 +112,17 @@ static void on_lease(struct timer *t)
 	if (s->going) {
 		log_write(LOG_ERROR, NULL, "the last events could not be delivered");
 		loop_stop(&s->loop, 1);
+		return;
+	}
+	if (s->leaving && s->n_containers > 0) {
+		const struct container *c = is_busy(s) ? NULL : with_output(s);
+
+		if (c) {
+			log_write(LOG_WARN, c->id, "its output is not read: what is left of it is "
+				  "lost, since this shim was told to end");
+			go(s);
+		}
+		serve_reconsider(s);
 		return;
 	}
 	log_write(LOG_INFO, NULL, "neither a container nor a connection: leaving");
@@ -169,6 +207,24 @@ static void on_signal(struct sigwatch *w, int signo)
 	}
 }
 
+/*
+ * What would end us by its default and means nothing to us: no exit is lost for it.
+ * Our children begin with an empty mask (spawn.h).
+ */
+static void block_other_signals(void)
+{
+	static const int others[] = { SIGHUP, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
+				      SIGIO,  SIGPWR,  SIGXCPU, SIGSTKFLT };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		sigaddset(&set, others[i]);
+	for (int i = SIGRTMIN; i <= SIGRTMAX; i++)
+		sigaddset(&set, i);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* ---------------------------------------------------------------- set-up */
 
 /*
@@ -245,6 +301,7 @@ static int open_shim(struct shim *s, const struct flags *f)
 	s->loop.quiet = on_quiet;
 	s->loop.quiet_ms = (int)s->limits.rest_ms;
 	reaper_init(&s->reaper, &s->loop);
+	block_other_signals();
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);

@@ -72,8 +72,11 @@ static void on_opened(struct watch *w, uint32_t events)
 	(void)events;
 	while (read(w->fd, buf, sizeof(buf)) > 0)
 		;
-	if (has_reader(s->linger))
-		stop_lingering(s);
+	if (!has_reader(s->linger))
+		return;
+	stop_lingering(s);
+	if (s->read)
+		s->read(s);
 }
 
 /* Keeps unread bytes alive by the write end alone, until a reader has come. */

@@ -15,6 +15,7 @@ struct sink {
 	/* The end has come with bytes unread in the FIFO and no reader. */
 	int linger;
 	struct watch opened; /* inotify(7): somebody opened it */
+	void (*read)(struct sink *s); /* it lingers no more; may be NULL */
 };
 
 void sink_init(struct sink *s, struct loop *l);

@@ -137,12 +137,62 @@ static void sigterm_with_container(void **st)
 	protobuf_c_message_free_unpacked(&d->base, NULL);
 }
 
+/* Whoever comes late, or is slow, gets what the container has written. */
+static void sigterm_and_a_late_reader(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *first = reader_open(io.out), *late;
+	char *data = noise(100000, 7);
+	struct bundle *b = shim_for("c1", text("while [ ! -e %s ]; do sleep 0.01; done; cat %s",
+					       in_dir("go"), in_dir("data")));
+
+	(void)st;
+	write_file(in_dir("data"), data, 100000);
+	create_io(b, &io);
+	start("c1", NULL);
+	reader_close(first);
+	kill(e2e.server, SIGTERM);
+	write_file(in_dir("go"), "", 0);
+	expect_events("create c1", "start c1", "exit c1 c1 0");
+	loop_for(100); /* it would leave at once, if it did */
+	assert_true(is_alive(e2e.server));
+	late = reader_open(io.out);
+	until(late->eof);
+	assert_int_equal(late->len, 100000);
+	assert_memory_equal(late->data, data, 100000);
+	assert_int_equal(shim_ended(), 0);
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
+/* What fits into the FIFO is there for who comes later still; for so long it stays. */
+static void sigterm_and_nobody_reads(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *first = reader_open(io.out);
+	uint64_t since = loop_now();
+	struct bundle *b;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
+	b = shim_for("c1", "echo unread");
+	create_io(b, &io);
+	reader_close(first);
+	kill(e2e.server, SIGTERM);
+	start("c1", NULL);
+	assert_int_equal(shim_ended(), 0);
+	assert_true(loop_now() - since >= 300 * LOOP_MSEC);
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
 static void other_signals(void **st)
 {
 	(void)st;
 	run_c1("exec sleep 1000");
 	kill(e2e.server, SIGUSR1);
 	kill(e2e.server, SIGPIPE);
+	kill(e2e.server, SIGHUP);
+	kill(e2e.server, SIGUSR2);
+	kill(e2e.server, SIGRTMAX);
 	kill(e2e.server, SIGCHLD);
 	ok(ask_state("c1", NULL));
 	loop_for(50);
@@ -304,6 +354,7 @@ static void containerd_elsewhere(void **st)
 E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
 	  E2E(lease_without_connection), E2E(lease_after_connection),
 	  E2E(no_lease_with_container), E2E(sigterm_without_container),
-	  E2E(sigterm_with_container), E2E(other_signals), E2E(orphans_are_reaped),
+	  E2E(sigterm_with_container),
+	  E2E(sigterm_and_a_late_reader), E2E(sigterm_and_nobody_reads), E2E(other_signals), E2E(orphans_are_reaped),
 	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd),
 	  E2E(containerd_out_of_sight), E2E(containerd_elsewhere))
