@@ -103,7 +103,15 @@ read_by() {
 }
 
 @test "k3s: the template, of either version" {
-	local k3s=$HOST/var/lib/rancher/k3s/agent/etc/containerd
+	template_of k3s
+}
+
+@test "RKE2: the same in its own folder" {
+	template_of rke2
+}
+
+template_of() {
+	local k3s=$HOST/var/lib/rancher/$1/agent/etc/containerd
 	mkdir -p "$k3s"
 	echo 'version = 2' >"$k3s/config.toml"
 	install_and_remove grep -q 'grpc.v1.cri".containerd.runtimes.brass\]' \
