@@ -379,7 +379,104 @@ static void logger_leaves_a_child(void **st)
 	kill(child, SIGKILL);
 }
 
+/* False: there is no such file, or it takes no such thing. */
+static bool tell(const char *path, const char *what)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool told = fd >= 0 && write(fd, what, strlen(what)) == (ssize_t)strlen(what);
+
+	close(fd);
+	return told;
+}
+
+#define FREEZER "/sys/fs/cgroup/freezer"
+
+/* The cgroup of c1 that can be frozen: of a v1 hierarchy, which its runtime joins, or its own. */
+static char *make_freezer(void)
+{
+	char *dir = text(FREEZER "%s", strrchr(e2e.cgroup, '/')), *sh;
+
+	if (!exists(FREEZER))
+		return text("%s/c1", e2e.cgroup);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	sh = text("#!/bin/sh\ncase \"$*\" in *' create '*) echo $$ >%s/cgroup.procs ;; esac\n"
+		  "exec %s \"$@\"\n", dir, e2e.fake);
+	write_file(in_dir("runtime"), sh, strlen(sh));
+	chmod(in_dir("runtime"), 0755);
+	e2e.binary_name = in_dir("runtime");
+	return dir;
+}
+
+static void freeze(const char *dir)
+{
+	if (tell(text("%s/freezer.state", dir), "FROZEN")) {
+		until(!strcmp(read_file(text("%s/freezer.state", dir), NULL), "FROZEN\n"));
+		return;
+	}
+	assert_true(tell(text("%s/cgroup.freeze", dir), "1"));
+	until(strstr(read_file(text("%s/cgroup.events", dir), NULL), "frozen 1"));
+}
+
+/* Somebody has frozen what was never started: only SIGKILL and a thaw end it. */
+static void frozen_before_start(void **st)
+{
+	char *dir;
+
+	(void)st;
+	if (!e2e.cgroup[0])
+		skip();
+	dir = make_freezer();
+	create(shim_for("c1", "exec sleep 1000"));
+	freeze(dir);
+	assert_int_equal(delete_task("c1", NULL)->exit_status, 137);
+	expect_events("create c1", "exit c1 c1 137", "delete c1 137");
+	shutdown_shim();
+	until(rmdir(dir) == 0 || errno == ENOENT);
+}
+
+/* Nothing is in /proc any more: the runtime cannot work, and all that needs none does. */
+static void proc_vanishes(void **st)
+{
+	struct answer *waiting;
+
+	(void)st;
+	run_c1("exec sleep 1000");
+	exec_add("c1", "e1", "exit 5");
+	waiting = ask_wait("c1", NULL);
+	assert_int_equal(mount("none", "/proc", "tmpfs", 0, NULL), 0);
+	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
+	ok(ask_pids("c1"));
+	ok(ask_delete("c1", "e1"));
+	ok(ask_kill("c1", NULL, SIGKILL, false));
+	assert_int_equal(as_wait(ok(waiting))->exit_status, 137);
+	assert_int_equal(umount("/proc"), 0);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* It is told to leave while a Create is under way: not before that container has ended. */
+static void told_to_leave_in_create(void **st)
+{
+	struct bundle *b = shim_for("c1", "exit 3");
+	struct answer *creating;
+
+	(void)st;
+	script("create", text("touch %s\nwait_for %s\n", in_dir("creates"), in_dir("go")));
+	creating = ask_create(b, NULL);
+	until(exists(in_dir("creates")));
+	kill(e2e.server, SIGTERM);
+	ok(ask_connect(""));
+	write_file(in_dir("go"), "", 0);
+	ok(creating);
+	start("c1", NULL);
+	assert_int_equal(shim_ended(), 0);
+	expect_events("create c1", "start c1", "exit c1 c1 3");
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
 E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(stopped), E2E(stutters),
 	  E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
 	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors), E2E(all_descriptors),
-	  E2E(no_file_may_grow), E2E(children_ignored))
+	  E2E(no_file_may_grow), E2E(children_ignored),
+	  E2E(frozen_before_start), E2E(proc_vanishes), E2E(told_to_leave_in_create))
