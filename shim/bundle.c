@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "shim/limits.h"
 #include "shim/log.h"
@@ -33,6 +35,14 @@ static int read_file(const char *bundle, const char *name, char **text)
 	size_t len;
 
 	return path ? file_read(path, LIMIT_BUNDLE_FILE, text, &len) : -ENOMEM;
+}
+
+bool bundle_is_in_memory(const char *bundle)
+{
+	struct statfs fs;
+
+	return statfs(bundle, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 int bundle_write_address(const char *bundle, const char *address, struct err *e)

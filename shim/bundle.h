@@ -6,12 +6,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
 #include "shim/err.h"
 #include "spec/spec.h"
+
+/*
+ * Whether the bundle is in memory (tmpfs), as it is on most hosts. If not, what is
+ * changed in it may wait for a disk, for ever if that stands still.
+ */
+bool bundle_is_in_memory(const char *bundle);
 
 /* How a container's init ended; kept for a "delete" after the shim has died. */
 struct exit_record {

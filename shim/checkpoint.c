@@ -347,7 +347,7 @@ static int run_restore(struct op *op, struct io *io)
 	args[n++] = "--bundle";
 	args[n++] = c->bundle;
 	args[n++] = c->id;
-	unlink(pid_file);
+	file_remove(pid_file);
 	return runtime_run(op_command(op, on_restored), c, &call, c->shim->limits.runtime_ms,
 			   &op->err);
 }

@@ -105,7 +105,7 @@ static void on_listener(struct watch *w, uint32_t events)
 	}
 }
 
-int console_listen(struct console *c, struct loop *l, const char *bundle, struct err *e)
+int console_listen(struct console *c, struct loop *l, const char *folder, struct err *e)
 {
 	static unsigned counter;
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -114,17 +114,17 @@ int console_listen(struct console *c, struct loop *l, const char *bundle, struct
 
 	*c = (struct console)CONSOLE_INIT;
 	timer_init(&c->timeout, on_timeout);
-	c->dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c->dir < 0)
-		return err_sys(e, errno, "open %s", bundle);
-	snprintf(c->name, sizeof(c->name), "pty-%u.sock", ++counter);
+		return err_sys(e, errno, "open %s", folder);
+	snprintf(c->name, sizeof(c->name), "pty-%d-%u.sock", getpid(), ++counter);
 	unlinkat(c->dir, c->name, 0);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s", c->dir, c->name);
 	/* The same place, seen from the runtime. */
 	snprintf(c->path, sizeof(c->path), "/proc/%d/fd/%d/%s", getpid(), c->dir, c->name);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 || listen(fd, 1) < 0)
-		return err_sys(e, errno, "make the socket %s/%s", bundle, c->name);
+		return err_sys(e, errno, "make the socket %s/%s", folder, c->name);
 	r = watch_add(l, &c->listener, fd, EPOLLIN, on_listener);
 	if (r < 0)
 		return err_sys(e, -r, "watch the console socket");

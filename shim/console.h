@@ -13,7 +13,7 @@
 
 struct console {
 	struct watch listener, conn;
-	int dir;                     /* of the bundle */
+	int dir;                     /* of its folder */
 	char name[32];               /* of the socket, in it; "": none */
 	char path[CONSOLE_PATH_MAX]; /* for the runtime */
 	struct timer timeout;
@@ -28,7 +28,7 @@ struct console {
  * Makes the socket, whose path is then @c->path. What arrives is looked at as
  * soon as it is there.
  */
-int console_listen(struct console *c, struct loop *l, const char *bundle, struct err *e);
+int console_listen(struct console *c, struct loop *l, const char *folder, struct err *e);
 
 /*
  * Calls @received once, perhaps from within: when the terminal is there

@@ -28,6 +28,13 @@ static void unchain(struct container *c)
 		*at = c->same_hash;
 }
 
+static char *scratch_of(const struct container *c)
+{
+	const char *socket = c->shim->record.socket, *slash = strrchr(socket, '/');
+
+	return c->on_disk && slash ? strndup(socket, (size_t)(slash - socket)) : strdup(c->bundle);
+}
+
 struct container *container_new(struct shim *s, const char *id, const char *bundle)
 {
 	struct container *c = calloc(1, sizeof(*c));
@@ -38,13 +45,16 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	list_init(&c->execs);
 	list_init(&c->init.link);
 	command_init(&c->killer, &s->reaper, NULL);
+	c->recorder = (struct child)CHILD_INIT;
 	timer_init(&c->exec_drain, process_give_up_execs);
 	oom_init(c);
 	list_append(&s->containers, &c->link);
 	s->n_containers++;
 	c->id = strdup(id);
 	c->bundle = strdup(bundle);
-	if (!c->id || !c->bundle || oom_reserve(c) < 0 || process_init(&c->init, c, "") < 0) {
+	c->on_disk = !bundle_is_in_memory(bundle);
+	c->scratch = c->bundle ? scratch_of(c) : NULL;
+	if (!c->id || !c->bundle || !c->scratch || oom_reserve(c) < 0 || process_init(&c->init, c, "") < 0) {
 		container_free(c);
 		return NULL;
 	}
@@ -65,6 +75,7 @@ void container_free(struct container *c)
 	timer_disarm(&c->exec_drain);
 	oom_fini(c);
 	command_release(&c->killer);
+	child_forget(&c->recorder);
 	if (c->id)
 		unchain(c);
 	list_del(&c->link);
@@ -77,6 +88,7 @@ void container_free(struct container *c)
 	free(c->root);
 	free(c->id);
 	free(c->bundle);
+	free(c->scratch);
 	free(c);
 	serve_reconsider(s);
 }

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -207,7 +208,7 @@ static void on_opened(struct io *io, struct err *failure)
 	}
 	args_create(args, c->id, c->bundle, &c->options, cr->pid_file, io_console(io));
 	/* Of an earlier try, perhaps: it must not be taken for this one's. */
-	unlink(cr->pid_file);
+	file_remove(cr->pid_file);
 	r = runtime_run(op_command(op, on_created), c, &call, c->shim->limits.runtime_ms,
 			&op->err);
 	io_spawned(&c->init.io);
@@ -265,7 +266,28 @@ static void on_mounted(struct command *cmd)
 	proceed(op);
 }
 
-static void begin(struct op *op)
+/* Our own files in the bundle, for a later "delete", and the folder of the rootfs. */
+static int write_bundle(struct container *c, const struct creation *cr, struct err *e)
+{
+	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "mkdir %s", cr->rootfs);
+	if (bundle_write_options(c->bundle, &c->options, e) < 0)
+		return -e->code;
+	return bundle_write_shim(c->bundle, &c->shim->record, e);
+}
+
+static int write_bundle_in_child(void *arg)
+{
+	struct op *op = arg;
+	struct err e;
+
+	if (write_bundle(op->process->container, creation_of(op), &e) == 0)
+		return 0;
+	dprintf(2, "%s", e.text);
+	return 1;
+}
+
+static void mount_rootfs(struct op *op)
 {
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
@@ -280,6 +302,35 @@ static void begin(struct op *op)
 	cr->mount_tried = r == 0;
 	if (r < 0) {
 		err_sys(&op->err, -r, "failed to mount rootfs component");
+		undo(op);
+	}
+}
+
+static void on_bundle_written(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+
+	if (command_succeeded(cmd)) {
+		mount_rootfs(op);
+		return;
+	}
+	command_describe(cmd, &op->err);
+	undo(op);
+}
+
+static void begin(struct op *op)
+{
+	struct container *c = op->process->container;
+	int r;
+
+	if (!c->on_disk) {
+		mount_rootfs(op);
+		return;
+	}
+	r = command_call(op_command(op, on_bundle_written), "write the bundle",
+			 write_bundle_in_child, op, c->shim->limits.mount_ms);
+	if (r < 0) {
+		err_sys(&op->err, -r, "write the bundle %s", c->bundle);
 		undo(op);
 	}
 }
@@ -349,14 +400,11 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 		return r;
 	if (choose_stdio(c, e) < 0)
 		return -e->code;
-	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
-		return err_sys(e, errno, "mkdir %s", cr->rootfs);
 	cr->plan.rootfs = cr->rootfs;
 	if (!args_choose(&c->options, c->spec.cgroups_path, c->shim->ns, &c->runtime, &c->root,
 			 &c->systemd_cgroup))
 		return err_nomem(e);
-	r = bundle_write_options(c->bundle, &c->options, e);
-	return r < 0 ? r : bundle_write_shim(c->bundle, &c->shim->record, e);
+	return c->on_disk ? 0 : write_bundle(c, cr, e);
 }
 
 static int reserve_event(struct op *op, struct err *e)

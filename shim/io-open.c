@@ -132,7 +132,7 @@ static int open_streams(struct io *io, const struct io_request *r, struct err *e
 			n = open_stream(io, i, r, e);
 		return n;
 	}
-	if (console_listen(&io->console, io->loop, r->bundle, e) < 0)
+	if (console_listen(&io->console, io->loop, r->folder, e) < 0)
 		return err_prefix(e, "failed to create OCI runtime console socket");
 	/* What the process writes ends with the terminal, wherever it goes. */
 	io->streams[IO_STDOUT].done = false;

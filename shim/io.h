@@ -67,7 +67,7 @@ struct io_request {
 	struct reaper *reaper;
 	uint64_t timeout_ns;           /* for a logger to be ready */
 	bool early;                    /* connect outputs before the process is there */
-	const char *bundle;            /* where the console socket is made */
+	const char *folder;            /* where the console socket is made */
 	uid_t uid;                     /* owner of the pipes' container ends */
 	gid_t gid;
 	const struct log_policy *policy; /* of the outputs, or NULL */

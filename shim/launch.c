@@ -95,7 +95,7 @@ static void fail_exec(struct op *op)
 
 	io_close(&p->io);
 	if (launch_of(op)->pid_file)
-		unlink(launch_of(op)->pid_file);
+		file_remove(launch_of(op)->pid_file);
 	child_signal(&p->child, SIGKILL);
 	child_forget(&p->child);
 	p->exit_seen = false;
@@ -197,7 +197,7 @@ static void adopt_exec(struct op *op)
 		fail_exec(op);
 		return;
 	}
-	unlink(pid_file);
+	file_remove(pid_file);
 	io_connect(&p->io, p->container->shim->limits.fifo_ns, on_exec_connected);
 }
 
@@ -247,7 +247,7 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	}
 	runtime_fd_path(la->document, path);
 	args_exec(args, c->id, path, la->pid_file, io_console(io));
-	unlink(la->pid_file);
+	file_remove(la->pid_file);
 	r = runtime_run(op_command(op, on_exec_started), c, &call,
 			c->shim->limits.runtime_ms, &op->err);
 	io_spawned(io);
@@ -303,9 +303,13 @@ bool launch_kill(struct process *p, int signo, struct err *e)
 static int prepare_exec(struct op *op)
 {
 	struct process *p = op->process;
+	struct container *c = p->container;
 	struct launch *la = launch_of(op);
+	static unsigned counter;
 
-	la->pid_file = str_printf("%s/exec-%s.pid", p->container->bundle, p->id);
+	la->pid_file = c->on_disk ?
+			       str_printf("%s/exec-%d-%u.pid", c->scratch, getpid(), ++counter) :
+			       str_printf("%s/exec-%s.pid", c->bundle, p->id);
 	if (!la->pid_file)
 		return err_nomem(&op->err);
 	la->document = open_document(p, &op->err);

@@ -103,7 +103,7 @@ void process_open_io(struct process *p, void (*opened)(struct io *, struct err *
 		.timeout_ns = c->shim->limits.fifo_ns,
 		/* A restore that fails may be repeated, by a client that is still there. */
 		.early = p->state != PROC_CREATED_CHECKPOINT,
-		.bundle = c->bundle,
+		.folder = c->scratch,
 		.uid = c->options.io_uid,
 		.gid = c->options.io_gid,
 		/* What an exec prints is an answer to somebody, no log. */
@@ -136,6 +136,44 @@ void process_release_waiters(struct process *p)
 
 /* ---------------------------------------------------------------- exit */
 
+struct recording {
+	const char *bundle;
+	const struct exit_record *exit;
+};
+
+static int write_exit(void *arg)
+{
+	const struct recording *r = arg;
+
+	bundle_write_exit(r->bundle, r->exit);
+	return 0;
+}
+
+static void on_recorded(struct child *child)
+{
+	serve_reconsider(container_of(child, struct container, recorder)->shim);
+}
+
+/* For a "delete" when we are gone; who waits for the exit does not wait for a disk. */
+static void record_exit(struct container *c, const struct exit_record *exit)
+{
+	struct recording r = { c->bundle, exit };
+	const int fds[] = { 2, 2, 2 }; /* the log is 2 */
+	const struct spawn s = { .fds = fds, .n_fds = ARRAY_SIZE(fds) };
+	pid_t pid;
+	int e;
+
+	if (!c->on_disk) {
+		bundle_write_exit(c->bundle, exit);
+		return;
+	}
+	e = spawn_fork(&s, write_exit, &r, &pid);
+	if (e == 0)
+		e = child_watch(&c->shim->reaper, &c->recorder, pid, on_recorded);
+	if (e < 0)
+		log_write(LOG_WARN, c->id, "its exit is not on record: %s", err_strerror(-e));
+}
+
 static void finish_exit(struct process *p)
 {
 	struct container *c = p->container;
@@ -147,7 +185,7 @@ static void finish_exit(struct process *p)
 	if (process_is_init(p)) {
 		const struct exit_record r = process_exit(p);
 
-		bundle_write_exit(c->bundle, &r);
+		record_exit(c, &r);
 	}
 	io_process_ended(&p->io);
 	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id,

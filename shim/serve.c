@@ -40,10 +40,10 @@ static bool has_output(struct container *c)
 	list_for_each(p, &c->execs, link)
 		if (io_has_output(&p->io))
 			return true;
-	return io_has_output(&c->init.io);
+	return io_has_output(&c->init.io) || child_is_watched(&c->recorder);
 }
 
-/* What a process has written may still be in our hands, when it has ended. */
+/* What a process has written may still be in our hands when it has ended, or how it did. */
 static const struct container *with_output(struct shim *s)
 {
 	struct container *c;
@@ -118,8 +118,11 @@ static void on_lease(struct timer *t)
 		const struct container *c = is_busy(s) ? NULL : with_output(s);
 
 		if (c) {
-			log_write(LOG_WARN, c->id, "its output is not read: what is left of it is "
-				  "lost, since this shim was told to end");
+			log_write(LOG_WARN, c->id,
+				  child_is_watched(&c->recorder) ?
+					  "how it ended is not on record yet: this shim was told to end" :
+					  "its output is not read: what is left of it is lost, since "
+					  "this shim was told to end");
 			go(s);
 		}
 		serve_reconsider(s);

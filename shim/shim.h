@@ -70,6 +70,13 @@ struct container {
 	struct container *same_hash; /* the next of shim->by_id[...] */
 	struct shim *shim;
 	char *id, *bundle;
+	/*
+	 * Where short-lived files of ours are made: the bundle, or, if that may wait for
+	 * a disk, the folder of our socket.
+	 */
+	char *scratch;
+	bool on_disk;         /* the bundle is: the loop changes nothing in it */
+	struct child recorder; /* then this one writes how the init ended */
 
 	struct spec spec;
 	struct spec_options options;

@@ -152,6 +152,14 @@ int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+void file_remove(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		unlink(path);
+}
+
 int file_write(const char *path, const void *data, size_t len, mode_t mode)
 {
 	_cleanup_free_ char *temp = str_printf("%s.new", path);

@@ -67,6 +67,12 @@ int file_read_followed(const char *path, size_t max, char **out, size_t *len);
  */
 int open_trusted(const char *path, int flags, mode_t mode);
 
+/*
+ * unlink(2), best effort. A file that is not there is looked for first: a disk that
+ * stands still lets nobody begin to remove something.
+ */
+void file_remove(const char *path);
+
 /* Writes a file so that a reader sees the old or the new one, whole. Negative errno. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);
 

@@ -4,77 +4,13 @@
  * (fsfreeze(8)) holds up nobody but who writes to it, and what was written is there
  * when it goes on.
  */
+#include "tests/e2e/disk.h"
 #include "tests/e2e/tool.h"
 
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define COUNT "while [ ! -e " DIR_OF_TEST "/go ]; do sleep 0.01; done; "
-
-static struct {
-	int alarm; /* closing it thaws the disk, whatever becomes of the test */
-} disk;
-
-static int freeze(unsigned long how)
-{
-	int fd = open(in_dir("disk"), O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
-
-	r = ioctl(fd, how, 0);
-	close(fd);
-	return r;
-}
-
-/* Nothing can be killed or unmounted that waits for a frozen disk. */
-static void thaw_some_day(void)
-{
-	int ends[2];
-	struct pollfd p;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	if (fork() == 0) {
-		close(ends[1]);
-		p = (struct pollfd){ .fd = ends[0] };
-		poll(&p, 1, 20000 * e2e.slow);
-		freeze(FITHAW);
-		_exit(0);
-	}
-	close(ends[0]);
-	disk.alarm = ends[1];
-}
-
-static void make_disk(void)
-{
-	char *image = in_dir("image");
-
-	make_folder(in_dir("disk"));
-	if (system(text("truncate -s 8M %s && mkfs.ext4 -q %s && mount -o loop %s %s", image, image,
-			image, in_dir("disk"))) != 0)
-		fail_at(HERE, "no disk");
-}
-
-static void freeze_disk(void)
-{
-	thaw_some_day();
-	assert_int_equal(freeze(FIFREEZE), 0);
-}
-
-static void thaw_disk(void)
-{
-	assert_int_equal(freeze(FITHAW), 0);
-	close(disk.alarm);
-}
-
-static void end_disk(void)
-{
-	until(!other_processes());
-	assert_int_equal(umount2(in_dir("disk"), 0), 0);
-}
 
 static char *log_name(void)
 {
@@ -94,13 +30,6 @@ static pid_t writer_of(const char *id)
 	if (r->status != 0)
 		fail_at(HERE, "inspect: %s", r->err);
 	return at ? (pid_t)strtol(at + strlen("\"logger_pid\":"), NULL, 10) : 0;
-}
-
-static bool is_stuck(pid_t pid)
-{
-	char *s = proc_status(pid, "State");
-
-	return s && *s == 'D';
 }
 
 /* All calls but the one that waits for the disk. */
@@ -144,16 +73,16 @@ static void disk_stands_still(void **st)
 	char *data;
 
 	(void)st;
-	make_disk();
+	disk_make(in_dir("disk"));
 	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
 	b = bundle_like(&like, COUNT "exec seq 1 200000");
 	start_shim(b);
 	create_io(b, &io);
 	writer = writer_of("c1");
 	start("c1", NULL);
-	freeze_disk();
+	disk_freeze();
 	write_file(in_dir("go"), "", 0);
-	until(is_stuck(writer));
+	until(disk_holds(writer));
 	pod_lives();
 	kill_task("c1", NULL, SIGKILL);
 	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
@@ -161,15 +90,15 @@ static void disk_stands_still(void **st)
 	ok(ask_connect("c1"));
 	ok(deleting);
 	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
-	assert_true(is_stuck(writer));
+	assert_true(disk_holds(writer));
 	shutdown_shim();
 	/* What the container had written by then is written when the disk goes on. */
-	thaw_disk();
+	disk_thaw();
 	until(!is_alive(writer));
 	data = log_text(&len);
 	assert_true(len >= 65536);
 	is_beginning_of_count(data, len);
-	end_disk();
+	disk_end();
 }
 
 static void disk_stands_still_at_create(void **st)
@@ -178,13 +107,13 @@ static void disk_stands_still_at_create(void **st)
 	struct bundle *b;
 
 	(void)st;
-	make_disk();
+	disk_make(in_dir("disk"));
 	e2e.extra_env[0] = "BRASS_FIFO_TIMEOUT_MS=300";
 	b = shim_for("c1", "exit 0");
-	freeze_disk();
+	disk_freeze();
 	fails_with(ask_create(b, &io), TTRPC_DEADLINE_EXCEEDED,
 		   text("open %s/disk/log: its disk did not answer in time", DIR_OF_TEST));
-	thaw_disk();
+	disk_thaw();
 	until(!other_processes());
 	/* And it can be repeated. */
 	create_io(b, &io);
@@ -192,7 +121,7 @@ static void disk_stands_still_at_create(void **st)
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
 	shutdown_shim();
-	end_disk();
+	disk_end();
 }
 
 /* Another one takes over, and nothing is lost that the first had not read. */
