@@ -161,7 +161,7 @@ int logger_start(struct logger *l, struct reaper *r, const struct logger_request
 {
 	_cleanup_close_ int theirs = -1, ours = -1;
 	int ends[2], n;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "make a pipe for the logger");

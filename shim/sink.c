@@ -29,7 +29,8 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 	struct stat st;
 
 	fd = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND, 0);
-	if (fd == -ENXIO)
+	/* A socket says so, too, and for ever. */
+	if (fd == -ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return -EAGAIN;
 	if (fd < 0)
 		return err_sys(e, -fd, "open %s", path);

@@ -343,6 +343,9 @@ static void bad_paths(void **st)
 	assert_int_equal(count_fds_of(e2e.server, "pipe:"), 0);
 	io.out = io.err = "gopher://host/path";
 	create_fails_clean(b, &io, "unknown STDIO scheme gopher");
+	/* A socket is no FIFO that somebody may open yet. */
+	io.out = io.err = e2e.address;
+	create_fails_clean(b, &io, text("open %s: no such device or address", e2e.address));
 	io = out_and_err();
 	reader_open(io.out);
 	reader_open(io.err);
