@@ -344,8 +344,8 @@ static void bad_paths(void **st)
 	io.out = io.err = "gopher://host/path";
 	create_fails_clean(b, &io, "unknown STDIO scheme gopher");
 	/* A socket is no FIFO that somebody may open yet. */
-	io.out = io.err = e2e.address;
-	create_fails_clean(b, &io, text("open %s: no such device or address", e2e.address));
+	io.out = io.err = e2e.ttrpc_address;
+	create_fails_clean(b, &io, text("open %s: no such device or address", e2e.ttrpc_address));
 	io = out_and_err();
 	reader_open(io.out);
 	reader_open(io.err);
