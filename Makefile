@@ -115,7 +115,7 @@ SPEC_SRC += $(if $(filter yes,$(LIBCAP)),spec/check-cap.c,spec/check-cap-none.c)
 	$(if $(filter yes,$(LIBSECCOMP)),spec/check-seccomp.c,spec/check-seccomp-none.c)
 # Checkpoint and restore need criu at run time; without it they answer that they are not there.
 CHECKPOINT = $(if $(filter yes,$(CRIU)),checkpoint,checkpoint-none)
-SHIM_SRC = $(patsubst %,shim/%.c,action args bootstrap bundle cgroup cgroup-enable cgroup-kill $(CHECKPOINT) command console container control create delete direct err event \
+SHIM_SRC = $(patsubst %,shim/%.c,action args bootstrap bundle cgroup cgroup-enable cgroup-kill cgroup-remove $(CHECKPOINT) command console container control create delete direct err event \
 	flags gather hint info inspect io io-open kill launch limits lines log logfile logger memory mount mount-fuse mount-idmap mount-loop \
 	mount-options mount-overlay mount-target mount-undo oom op options pace pack pids process reap relay remove \
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util verdict)

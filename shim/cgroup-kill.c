@@ -15,6 +15,17 @@
 #include "shim/limits.h"
 #include "shim/util.h"
 
+/* A container's cgroup, or, without one, that of a directory. */
+struct target {
+	const struct cgroup *cg;
+	int dir;
+};
+
+static int list_pids(const struct target *t, pid_t **pids, size_t *n)
+{
+	return t->cg ? cgroup_pids(t->cg, pids, n) : cgroup_pids_in(t->dir, pids, n);
+}
+
 static int compare(const void *a, const void *b)
 {
 	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
@@ -31,7 +42,7 @@ static void send_signal(pid_t pid, int fd, int signo)
 		kill(pid, signo); /* no descriptors, or no memory */
 }
 
-static int signal_some(const struct cgroup *cg, const pid_t *pids, size_t n, int signo)
+static int signal_some(const struct target *t, const pid_t *pids, size_t n, int signo)
 {
 	int fds[LIMIT_KILL_AT_ONCE];
 	_cleanup_free_ pid_t *now = NULL;
@@ -43,7 +54,7 @@ static int signal_some(const struct cgroup *cg, const pid_t *pids, size_t n, int
 		if (fds[i] < 0)
 			fds[i] = -errno;
 	}
-	r = cgroup_pids(cg, &now, &n_now);
+	r = list_pids(t, &now, &n_now);
 	if (r == 0 && n_now > 0)
 		qsort(now, n_now, sizeof(*now), compare);
 	for (size_t i = 0; i < n; i++) {
@@ -56,34 +67,36 @@ static int signal_some(const struct cgroup *cg, const pid_t *pids, size_t n, int
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? 0 : r;
 }
 
-static bool kernel_kills(const struct cgroup *cg)
+static bool kernel_kills(const struct target *t)
 {
-	_cleanup_close_ int dir = -1, fd = -1;
+	_cleanup_close_ int own = -1, fd = -1;
+	int dir = t->dir;
 
-	if (!cg->unified)
+	if (t->cg && !t->cg->unified)
 		return false;
-	dir = cgroup_open(cg, CGROUP_PIDS);
+	if (t->cg)
+		dir = own = cgroup_open(t->cg, CGROUP_PIDS);
 	fd = dir < 0 ? -1 : openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	return fd >= 0 && write_all(fd, "1", 1) == 0;
 }
 
-int cgroup_kill(const struct cgroup *cg, int signo)
+static int kill_all(const struct target *t, int signo)
 {
 	for (int round = 0; round < LIMIT_KILL_ROUNDS; round++) {
 		_cleanup_free_ pid_t *pids = NULL;
 		size_t n, some;
-		int r = cgroup_pids(cg, &pids, &n);
+		int r = list_pids(t, &pids, &n);
 
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < n; i++)
 			if (pids[i] == getpid())
 				return -EPERM;
-		if (n == 0 || (signo == SIGKILL && kernel_kills(cg)))
+		if (n == 0 || (signo == SIGKILL && kernel_kills(t)))
 			return 0;
 		for (size_t i = 0; i < n; i += some) {
 			some = n - i < LIMIT_KILL_AT_ONCE ? n - i : LIMIT_KILL_AT_ONCE;
-			r = signal_some(cg, pids + i, some, signo);
+			r = signal_some(t, pids + i, some, signo);
 			if (r < 0)
 				return r;
 		}
@@ -91,4 +104,14 @@ int cgroup_kill(const struct cgroup *cg, int signo)
 			return 0;
 	}
 	return 0;
+}
+
+int cgroup_kill(const struct cgroup *cg, int signo)
+{
+	return kill_all(&(struct target){ .cg = cg, .dir = -1 }, signo);
+}
+
+int cgroup_kill_in(int dir)
+{
+	return kill_all(&(struct target){ .dir = dir }, SIGKILL);
 }

@@ -121,8 +121,7 @@ static int set_unified(struct cgroup *cg, const char *root)
 	return 0;
 }
 
-/* A path of /proc/PID/cgroup, as seen from a mount of which @root is the visible part. */
-static const char *seen_below(const char *path, const char *root)
+const char *cgroup_seen_below(const char *path, const char *root)
 {
 	size_t len = strcmp(root, "/") ? strlen(root) : 0;
 
@@ -157,7 +156,7 @@ static int read_membership(struct cgroup *cg, const struct cgroup *mounts,
 				continue;
 			cg->place[c].point = keep(cg, mounts->text + m->point);
 			cg->place[c].path =
-				keep(cg, seen_below(path, mounts->text + m->path));
+				keep(cg, cgroup_seen_below(path, mounts->text + m->path));
 			if (!cg->place[c].point || !cg->place[c].path)
 				r = -ENOMEM;
 		}
@@ -361,17 +360,14 @@ static int walk(int dir, struct pid_list *l, int depth)
 	return r;
 }
 
-int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
+/* Takes @dir, or why there is none. */
+static int list_pids(int dir, pid_t **pids, size_t *n)
 {
-	enum cgroup_controller c = lister(cg);
 	struct pid_list l = { 0 };
-	int dir, r;
+	int r;
 
-	if (c == N_CGROUP_CONTROLLERS || !cgroup_owns(cg, c))
-		return -ENOENT;
 	*pids = NULL;
 	*n = 0;
-	dir = open_directory(cg, c, O_RDONLY);
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : dir;
 	r = walk(dir, &l, 0);
@@ -382,4 +378,20 @@ int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
 	*pids = l.pids;
 	*n = l.n;
 	return 0;
+}
+
+int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n)
+{
+	enum cgroup_controller c = lister(cg);
+
+	if (c == N_CGROUP_CONTROLLERS || !cgroup_owns(cg, c))
+		return -ENOENT;
+	return list_pids(open_directory(cg, c, O_RDONLY), pids, n);
+}
+
+int cgroup_pids_in(int dir, pid_t **pids, size_t *n)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return list_pids(fd < 0 ? -errno : fd, pids, n);
 }

@@ -73,6 +73,9 @@ static inline bool cgroup_owns(const struct cgroup *cg, enum cgroup_controller c
 const char *cgroup_point(const struct cgroup *cg, enum cgroup_controller c);
 const char *cgroup_path(const struct cgroup *cg, enum cgroup_controller c);
 
+/* A path of /proc/PID/cgroup, as seen from a mount of which @root is the visible part. */
+const char *cgroup_seen_below(const char *path, const char *root);
+
 /* Its directory, for openat(2), or a negative errno; -ENOENT: none, or it is gone. */
 int cgroup_open(const struct cgroup *cg, enum cgroup_controller c);
 
@@ -87,12 +90,25 @@ int cgroup_enable_controllers(const struct cgroup *cg);
  * has none. Negative errno: ENOMEM, ENOENT (never found).
  */
 int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n);
+/* The same of the cgroup whose directory @dir is. */
+int cgroup_pids_in(int dir, pid_t **pids, size_t *n);
 
 /*
  * Sends a signal to every process in it, with SIGKILL until none is left. A
  * cgroup that we are in ourselves is no container's: -EPERM.
  */
 int cgroup_kill(const struct cgroup *cg, int signo);
+/* SIGKILL to all in the cgroup whose directory @dir is. */
+int cgroup_kill_in(int dir);
+
+/*
+ * Removes what a runtime that was killed has left of the cgroups of container @id, in
+ * all hierarchies, and ends who is in them. @path: linux.cgroupsPath, or NULL; if its
+ * last part is not @id they may be another's, and stay. In a child of the shim or of
+ * "delete"; @root as above. What cannot be removed is named on descriptor 2: negative
+ * errno.
+ */
+int cgroup_remove(const char *root, const char *path, const char *id);
 
 /*
  * Lets a paused container run, so that it can die of a SIGKILL; in v2 it dies of that

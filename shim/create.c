@@ -93,16 +93,43 @@ static void undo_mounts(struct op *op)
 	}
 }
 
-static void on_deleted(struct command *cmd)
+static int remove_cgroups(void *arg)
+{
+	const struct container *c = arg;
+
+	return cgroup_remove("", c->spec.cgroups_path, c->id) < 0;
+}
+
+static void on_cgroups_removed(struct command *cmd)
 {
 	struct op *op = op_of(cmd);
 	struct err e = ERR_INIT;
 
 	if (!command_succeeded(cmd)) {
-		runtime_failure(cmd, "undo create", &e);
-		log_write(LOG_INFO, op->process->container->id, "%s", e.text);
+		command_describe(cmd, &e);
+		log_write(LOG_WARN, op->process->container->id, "undo create: %s", e.text);
 	}
 	undo_mounts(op);
+}
+
+static void on_deleted(struct command *cmd)
+{
+	struct op *op = op_of(cmd);
+	struct container *c = op->process->container;
+	struct err e = ERR_INIT;
+	int r;
+
+	if (!command_succeeded(cmd)) {
+		runtime_failure(cmd, "undo create", &e);
+		log_write(LOG_INFO, c->id, "%s", e.text);
+	}
+	/* Killed early enough, it had cgroups and knew of no container. */
+	r = command_call(op_command(op, on_cgroups_removed), "remove cgroups", remove_cgroups, c,
+			 LIMIT_DEATH_MS);
+	if (r < 0) {
+		log_write(LOG_WARN, c->id, "undo create: remove cgroups: %s", err_strerror(-r));
+		undo_mounts(op);
+	}
 }
 
 /*

@@ -22,6 +22,7 @@
 
 #include "shim/action.h"
 #include "shim/bundle.h"
+#include "shim/cgroup.h"
 #include "shim/limits.h"
 #include "shim/mount.h"
 #include "shim/reap.h"
@@ -51,7 +52,7 @@ static int all_but(uint64_t until, int ms)
 /*
  * Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine.
  * An error if it is not known which runtime and root: another runtime, or another
- * root, would remove what the right one needs.
+ * root, would remove what the right one needs. Positive: it is not there, or not any more.
  */
 static int delete_container(const struct action *a, const char *bundle, const char *id,
 			    uint64_t until, struct err *e)
@@ -98,9 +99,53 @@ static int delete_container(const struct action *a, const char *bundle, const ch
 		r = reap_wait(pid, all_but(until, LIMIT_DELETE_UNMOUNT_MS));
 	if (r < 0)
 		warn(a, name, err_strerror(-r));
-	if (r > 0 && memfd_read(out, text, sizeof(text)) > 0 && !strstr(text, "does not exist"))
-		warn(a, name, text);
+	if (r <= 0 || memfd_read(out, text, sizeof(text)) == 0)
+		return r == 0;
+	if (strstr(text, "does not exist"))
+		return 1;
+	warn(a, name, text);
 	return 0;
+}
+
+struct bundle {
+	const char *path, *id;
+};
+
+/* In a child. */
+static int remove_cgroups(void *arg)
+{
+	const struct bundle *b = arg;
+	struct spec spec = SPEC_INIT;
+	struct spec_error e;
+
+	/* It is not known which ones then. */
+	if (spec_load(b->path, &spec, &e) < 0)
+		return 0;
+	return cgroup_remove("", spec.cgroups_path, b->id) < 0;
+}
+
+/*
+ * A runtime that was killed before it knew of the container has left them. It writes
+ * init.pid last, and options.json was written before it was called: so nothing is done
+ * after a normal Delete, nor where no runtime has ever been.
+ */
+static void remove_unknown(const struct action *a, const char *bundle, const char *id,
+			   uint64_t until)
+{
+	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", bundle);
+	_cleanup_free_ char *options = str_printf("%s/options.json", bundle);
+	struct bundle b = { .path = bundle, .id = id };
+	pid_t pid;
+	int r;
+
+	if (!pid_file || !options || access(pid_file, F_OK) == 0 || errno != ENOENT ||
+	    access(options, F_OK) < 0)
+		return;
+	r = spawn_call(remove_cgroups, &b, 2, &pid);
+	if (r == 0)
+		r = reap_wait(pid, all_but(until, LIMIT_DELETE_UNMOUNT_MS));
+	if (r < 0)
+		warn(a, "remove cgroups", err_strerror(-r));
 }
 
 static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t until)
@@ -163,9 +208,12 @@ static int clean_other(void *arg)
 	const struct others *o = arg;
 	uint64_t until = loop_now() + LIMIT_DELETE_OTHER_MS * LOOP_MSEC;
 	struct err failure = ERR_INIT;
+	int r = delete_container(o->a, o->bundle, o->id, until, &failure);
 
-	if (delete_container(o->a, o->bundle, o->id, until, &failure) < 0)
+	if (r < 0)
 		warn(o->a, o->id, failure.text);
+	if (r > 0)
+		remove_unknown(o->a, o->bundle, o->id, until);
 	unmount_rootfs(o->a, o->bundle, until);
 	return 0;
 }
@@ -291,6 +339,7 @@ int delete_main(const struct action *a)
 	struct exit_record x = { .pid = -1, .status = KILLED };
 	struct err e = ERR_INIT, ignored;
 	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL, *pid_file = NULL;
+	int r;
 
 	if (!bundles)
 		return action_fail(a, &e);
@@ -306,8 +355,11 @@ int delete_main(const struct action *a)
 		if (pid_file)
 			bundle_read_pid(pid_file, &x.pid, &ignored);
 	}
-	if (delete_container(a, bundle, a->flags->id, until, &e) < 0)
+	r = delete_container(a, bundle, a->flags->id, until, &e);
+	if (r < 0)
 		return action_fail(a, &e);
+	if (r > 0)
+		remove_unknown(a, bundle, a->flags->id, until);
 	unmount_rootfs(a, bundle, until);
 	clean_after_shim(a, bundles, bundle, until);
 	return print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;

@@ -241,6 +241,15 @@ struct bundle *bundle(const char *id, const char *command)
 	return bundle_like(&(struct bundle){ .id = id }, command);
 }
 
+void set_cgroups_path(const struct bundle *b, const char *path)
+{
+	char *json = read_file(b->config, NULL), *at = strstr(json, "\"linux\":{");
+
+	json = text("%.*s\"linux\":{\"cgroupsPath\":\"%s\",%s", (int)(at - json), json,
+		    path, at + strlen("\"linux\":{"));
+	write_file(b->config, json, strlen(json));
+}
+
 char *make_fifo(const char *name)
 {
 	char *path = in_dir(name);

@@ -172,6 +172,8 @@ struct bundle {
 /* Makes the bundle of @id whose process runs "sh -c @command". */
 struct bundle *bundle(const char *id, const char *command);
 struct bundle *bundle_like(const struct bundle *like, const char *command);
+/* Adds linux.cgroupsPath to its config.json. */
+void set_cgroups_path(const struct bundle *b, const char *path);
 /* An exec's process document that runs "sh -c @command", FAKE_NAME=@name. */
 char *process_json(const char *name, const char *command);
 /* A FIFO in the test's directory, opened by nobody. */

@@ -93,15 +93,6 @@ static struct answer *create_with(const struct bundle *b, Google__Protobuf__Any 
 	return ask("Create", &q);
 }
 
-static void set_cgroups_path(const struct bundle *b, const char *path)
-{
-	char *json = read_file(b->config, NULL), *at = strstr(json, "\"linux\":{");
-
-	json = text("%.*s\"linux\":{\"cgroupsPath\":\"%s\",%s", (int)(at - json), json,
-		    path, at + strlen("\"linux\":{"));
-	write_file(b->config, json, strlen(json));
-}
-
 /* ------------------------------------------------------------------- checks */
 
 static bool has(const char *line, const char *word)

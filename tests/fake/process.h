@@ -173,6 +173,29 @@ static void cgroup_remove(void)
 			fail("failed to remove cgroup %s: %m", path);
 }
 
+/* What a runtime has made before it writes down that there is a container. */
+static void leave_half_made(void)
+{
+	char path[PATH_MAX], byte;
+	int sync[2];
+
+	if (pipe2(sync, O_CLOEXEC) < 0)
+		fail("pipe: %m");
+	if (!fork()) {
+		setsid();
+		cgroup_join();
+		if (cgroup_path(path, "/below"))
+			mkdir(path, 0755);
+		if (write(sync[1], "", 1) == 1)
+			hang();
+		_exit(1);
+	}
+	close(sync[1]);
+	if (read(sync[0], &byte, 1) != 1)
+		fail("the child died");
+	close(sync[0]);
+}
+
 /* Waits until @pid is dead, leaving the zombie to whom it concerns. */
 static void await_death(int pid)
 {

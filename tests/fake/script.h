@@ -57,6 +57,8 @@ static void hang(void)
 		pause();
 }
 
+static void leave_half_made(void);
+
 /* One line of a script: a word and perhaps an argument. */
 static void obey(const char *word, const char *arg)
 {
@@ -82,6 +84,8 @@ static void obey(const char *word, const char *arg)
 		log_line("error", arg);
 	else if (!strcmp(word, "kill_self"))
 		kill(getpid(), (int)n);
+	else if (!strcmp(word, "half_made"))
+		leave_half_made();
 	else if (!strcmp(word, "ignore_term"))
 		sigaction(SIGTERM, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
 	else if (!strcmp(word, "no_pid_file"))
