@@ -96,7 +96,8 @@ static int open_to_file(struct io *io, int i, const struct io_request *r, struct
 	if (io->terminal || s->pace) {
 		s->theirs = fd;
 		if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-			return err_sys(e, errno, "make a pipe for %s non-blocking", s->path);
+			return err_sys(e, errno, "make a pipe for %s non-blocking",
+				       s->path);
 		return io->terminal ? 0 : open_pipe(io, i, r, e);
 	}
 	io->child[i] = fd;
@@ -152,7 +153,8 @@ static void open_early(struct io *io)
 	for (int i = IO_STDOUT; i <= IO_STDERR; i++) {
 		struct io_stream *s = &io->streams[i];
 
-		if (s->path && s->theirs < 0 && !s->is_direct && !s->file && !(io->terminal && i == IO_STDERR))
+		if (s->path && s->theirs < 0 && !s->is_direct && !s->file &&
+		    !(io->terminal && i == IO_STDERR))
 			s->theirs = sink_open(&s->sink, s->path, &ignored);
 		if (s->theirs < 0)
 			s->theirs = -1;
@@ -180,8 +182,9 @@ static int open_logger(struct io *io, const struct io_request *r, const struct u
 		       struct err *e)
 {
 	int out[2], err[2], n;
-	struct logger_request q = { .uri = u, .id = r->id, .ns = r->ns,
-				    .timeout_ns = r->timeout_ns };
+	struct logger_request q = {
+		.uri = u, .id = r->id, .ns = r->ns, .timeout_ns = r->timeout_ns
+	};
 
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "make a pipe for the logger");
@@ -202,8 +205,8 @@ static int open_logger(struct io *io, const struct io_request *r, const struct u
 	q.out = out[0];
 	q.err = err[0];
 	n = 0;
-	if (!r->terminal && (fchown(out[1], r->uid, r->gid) < 0 ||
-			     fchown(err[1], r->uid, r->gid) < 0))
+	if (!r->terminal &&
+	    (fchown(out[1], r->uid, r->gid) < 0 || fchown(err[1], r->uid, r->gid) < 0))
 		n = err_sys(e, errno, "failed to chown stdout");
 	if (n == 0)
 		n = logger_start(&io->logger, r->reaper, &q, on_logger_started, e);
@@ -213,11 +216,12 @@ static int open_logger(struct io *io, const struct io_request *r, const struct u
 }
 
 /* A logger takes the place of stdout's and stderr's names; there is no stdin with it. */
-static int open_with_logger(struct io *io, const struct io_request *r, const struct uri *u,
-			    struct err *e)
+static int open_with_logger(struct io *io, const struct io_request *r,
+			    const struct uri *u, struct err *e)
 {
 	if (!r->terminal && r->policy && log_policy_is_set(r->policy))
-		log_write(LOG_WARN, io->id, "the log policy has no effect: the container writes "
+		log_write(LOG_WARN, io->id,
+			  "the log policy has no effect: the container writes "
 			  "to its logger itself");
 	for (int i = r->terminal ? IO_STDOUT : IO_STDIN; i < IO_STREAMS; i++) {
 		free(io->streams[i].path);
@@ -242,7 +246,8 @@ static int find_files(struct io *io, const char *path, struct err *e)
 		struct io_stream *s = &io->streams[i];
 		struct stat st;
 
-		if (!s->path || (!path && (stat(s->path, &st) < 0 || !S_ISREG(st.st_mode))))
+		if (!s->path ||
+		    (!path && (stat(s->path, &st) < 0 || !S_ISREG(st.st_mode))))
 			continue;
 		if (path) {
 			free(s->path);
@@ -260,9 +265,11 @@ static int find_files(struct io *io, const char *path, struct err *e)
 	return 0;
 }
 
-static int open_with_files(struct io *io, const struct io_request *r, bool *later, struct err *e)
+static int open_with_files(struct io *io, const struct io_request *r, bool *later,
+			   struct err *e)
 {
-	const struct logger_request q = { .files = io->files, .timeout_ns = r->timeout_ns };
+	const struct logger_request q = { .files = io->files,
+					  .timeout_ns = r->timeout_ns };
 
 	if (open_streams(io, r, e) < 0)
 		return -e->code;
@@ -280,7 +287,8 @@ static int open_scheme(struct io *io, const struct io_request *r, const struct u
 		return open_with_logger(io, r, u, e);
 	}
 	/* A URI of the scheme "fifo" is opened literally, as by every shim. */
-	if (*u->scheme && strcmp(u->scheme, "fifo") != 0 && strcmp(u->scheme, "file") != 0)
+	if (*u->scheme && strcmp(u->scheme, "fifo") != 0 &&
+	    strcmp(u->scheme, "file") != 0)
 		return err_set(e, TTRPC_UNKNOWN, "unknown STDIO scheme %s", u->scheme);
 	if (find_files(io, strcmp(u->scheme, "file") == 0 ? u->path : NULL, e) < 0)
 		return -e->code;
@@ -299,7 +307,8 @@ static void on_room(struct timer *t)
 /* The policy's memory is there from the start, so that nothing has to be refused later. */
 static int make_pace(struct io *io, const struct io_request *r, struct err *e)
 {
-	for (int i = IO_STDOUT; r->policy && log_policy_is_set(r->policy) && i < IO_STREAMS; i++) {
+	for (int i = IO_STDOUT;
+	     r->policy && log_policy_is_set(r->policy) && i < IO_STREAMS; i++) {
 		struct io_stream *s = &io->streams[i];
 
 		if (!s->path || s->pace)
@@ -324,7 +333,8 @@ void io_open(struct io *io, const struct io_request *r,
 	io->terminal = r->terminal;
 	n = uri_parse(&u, r->names[IO_STDOUT] ? r->names[IO_STDOUT] : "", &e);
 	for (int i = 0; i < IO_STREAMS && n == 0; i++)
-		if (str_is_set(r->names[i]) && !str_copy(&io->streams[i].path, r->names[i]))
+		if (str_is_set(r->names[i]) &&
+		    !str_copy(&io->streams[i].path, r->names[i]))
 			n = err_nomem(&e);
 	if (n == 0)
 		n = make_pace(io, r, &e);

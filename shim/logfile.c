@@ -85,8 +85,10 @@ static int open_file(const struct logfile *f, struct err *e)
 	if (f->make && make_folders(f->path, e) < 0)
 		return -e->code;
 	/* Non-blocking: what was a file a moment ago may be a FIFO now. */
-	fd = open_trusted(f->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY |
-			  (f->make ? O_CREAT : 0), 0644);
+	fd = open_trusted(f->path,
+			  O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY |
+				  (f->make ? O_CREAT : 0),
+			  0644);
 	return fd < 0 ? err_sys(e, -fd, "open %s", f->path) : fd;
 }
 
@@ -177,7 +179,9 @@ int logfiles_write(void *files)
 	take_name();
 	log_move(LOGFILE_FD_LOG);
 	r = start_all(&loop, &e);
-	if (write_all(LOGFILE_FD_READY, r < 0 ? (void *)&e : "", r < 0 ? sizeof(e) : 1) < 0 && r < 0)
+	if (write_all(LOGFILE_FD_READY, r < 0 ? (void *)&e : "", r < 0 ? sizeof(e) : 1) <
+		    0 &&
+	    r < 0)
 		log_write(LOG_WARN, the_files->id, "%s", e.text);
 	close(LOGFILE_FD_READY);
 	if (r < 0)

@@ -26,21 +26,21 @@ enum {
 
 struct logfile {
 	const char *path; /* borrowed; NULL: there is none */
-	bool make;        /* so are the file and its folder, if they are not there */
+	bool make; /* so are the file and its folder, if they are not there */
 	/*
 	 * The pipe's read end. We keep it, and read nothing: should the writer be
 	 * killed, the container does not write to nobody, and another one goes on.
 	 */
 	int in;
 	struct relay relay; /* the writer's; its counters are everybody's */
-	uint64_t lost;      /* by writers before this one; bytes */
+	uint64_t lost; /* by writers before this one; bytes */
 };
 
 /* In memory that we share with the writer. */
 struct logfiles {
 	const char *id; /* for the log; borrowed */
-	bool again;     /* another writer had them open before */
-	unsigned open;  /* the writer's: how many have not ended */
+	bool again; /* another writer had them open before */
+	unsigned open; /* the writer's: how many have not ended */
 	struct logfile of[LOGFILE_MAX];
 };
 

@@ -11,7 +11,8 @@
 
 static struct bundle *pod(const char *id, const char *command)
 {
-	struct bundle like = { .id = id, .annotation = "io.kubernetes.cri.sandbox-id",
+	struct bundle like = { .id = id,
+			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "pod" };
 
 	return bundle_like(&like, command);

@@ -35,7 +35,8 @@ static pid_t writer_of(const char *id)
 /* All calls but the one that waits for the disk. */
 static void pod_lives(void)
 {
-	struct bundle like = { .id = "c2", .annotation = "io.kubernetes.cri.sandbox-id",
+	struct bundle like = { .id = "c2",
+			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "pod" };
 
 	ok(ask_state("c1", NULL));
@@ -63,7 +64,8 @@ static void is_beginning_of_count(const char *data, size_t len)
 
 static void disk_stands_still(void **st)
 {
-	struct bundle like = { .id = "c1", .annotation = "io.kubernetes.cri.sandbox-id",
+	struct bundle like = { .id = "c1",
+			       .annotation = "io.kubernetes.cri.sandbox-id",
 			       .group = "pod" };
 	struct stdio io = { .out = log_name() };
 	struct answer *deleting;
@@ -112,7 +114,8 @@ static void disk_stands_still_at_create(void **st)
 	b = shim_for("c1", "exit 0");
 	disk_freeze();
 	fails_with(ask_create(b, &io), TTRPC_DEADLINE_EXCEEDED,
-		   text("open %s/disk/log: its disk did not answer in time", DIR_OF_TEST));
+		   text("open %s/disk/log: its disk did not answer in time",
+			DIR_OF_TEST));
 	disk_thaw();
 	until(!other_processes());
 	/* And it can be repeated. */
@@ -185,7 +188,8 @@ static void leftover_child(void **st)
 	(void)st;
 	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
 	e2e.no_cgroup = true; /* or "delete" would fail while the child lives */
-	b = shim_for("c1", text("echo hello; sleep 1000 & echo $! >%s; exit 2", in_dir("child")));
+	b = shim_for("c1", text("echo hello; sleep 1000 & echo $! >%s; exit 2",
+				in_dir("child")));
 	create_io(b, &io);
 	writer = writer_of("c1");
 	start("c1", NULL);
@@ -216,7 +220,8 @@ static char *logged(struct bundle *b, struct stdio io)
 
 static void two_outputs(void **st)
 {
-	char *all = logged(shim_for("c1", "echo out; echo err >&2"), (struct stdio){ .err = "x" });
+	char *all = logged(shim_for("c1", "echo out; echo err >&2"),
+			   (struct stdio){ .err = "x" });
 
 	(void)st;
 	assert_int_equal(strlen(all), 8);
@@ -235,7 +240,9 @@ static void terminal(void **st)
 /* Through the shim, which counts, and then the writer. */
 static void log_policy(void **st)
 {
-	struct bundle like = { .id = "c1", .annotation = "io.brass.log.rate", .group = "1000" };
+	struct bundle like = { .id = "c1",
+			       .annotation = "io.brass.log.rate",
+			       .group = "1000" };
 	struct bundle *b = bundle_like(&like, "seq 1 100");
 	char *all;
 
@@ -247,5 +254,5 @@ static void log_policy(void **st)
 }
 
 E2E_GROUP(E2E(disk_stands_still), E2E(disk_stands_still_at_create), E2E(writer_is_killed),
-	  E2E(writer_is_killed_at_the_end), E2E(leftover_child), E2E(two_outputs), E2E(terminal),
-	  E2E(log_policy))
+	  E2E(writer_is_killed_at_the_end), E2E(leftover_child), E2E(two_outputs),
+	  E2E(terminal), E2E(log_policy))
