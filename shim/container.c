@@ -60,6 +60,7 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	}
 	c->same_hash = *chain_of(s, id);
 	*chain_of(s, id) = c;
+	serve_reconsider(s);
 	return c;
 }
 

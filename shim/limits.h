@@ -143,6 +143,13 @@
  */
 #define LIMIT_LEASE_MS 30000
 
+/*
+ * A shim that is connected and has no container leaves (BRASS_UNUSED_MS). Containerd calls
+ * Create right after "start", and Shutdown after the last Delete; a client that has waited
+ * for its Create as long as this, as CRI's do two minutes, has given it up.
+ */
+#define LIMIT_UNUSED_MS 300000
+
 /* After Shutdown, how long the last events are offered to containerd. */
 #define LIMIT_GOODBYE_MS 5000
 
@@ -259,7 +266,7 @@
 #define LIMIT_LOG_SKIP (16u << 10)
 
 struct limits {
-	uint64_t fifo_ns, drain_ns, exec_drain_ns, lease_ns;
+	uint64_t fifo_ns, drain_ns, exec_drain_ns, lease_ns, unused_ns;
 	unsigned runtime_ms, mount_ms, rest_ms;
 };
 

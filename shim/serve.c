@@ -64,10 +64,34 @@ static void go(struct shim *s)
 	timer_arm_in(&s->loop, &s->lease, LIMIT_GOODBYE_MS * LOOP_MSEC);
 }
 
+/*
+ * Nobody needs a shim that has neither a container nor a connection, nor one that has had
+ * no container for long, whoever is connected: a containerd that was killed in the middle
+ * of a Create comes back and knows nothing of what to do with it.
+ */
+static void arm_lease(struct shim *s)
+{
+	uint64_t lease = s->limits.lease_ns, unused = s->limits.unused_ns, now = loop_now();
+
+	if (s->n_containers > 0) {
+		s->empty_since = 0;
+		timer_disarm(&s->lease);
+		return;
+	}
+	if (!s->empty_since)
+		s->empty_since = now;
+	if (s->server.n_conns > 0)
+		lease = unused > lease ? unused : lease;
+	/* What containerd has not been told keeps us longer, but not for ever. */
+	if (!event_queue_is_empty(&s->events) && lease < LIMIT_LEASE_EVENTS_MS * LOOP_MSEC)
+		lease = LIMIT_LEASE_EVENTS_MS * LOOP_MSEC;
+	/* Connections that come and go do not put it off. */
+	timer_arm(&s->loop, &s->lease, (s->server.n_conns > 0 ? s->empty_since : now) + lease);
+}
+
 static void reconsider(struct work *w)
 {
 	struct shim *s = container_of(w, struct shim, reconsider);
-	uint64_t lease = s->limits.lease_ns;
 
 	if (s->leaving && !s->going && !is_busy(s)) {
 		if (with_output(s)) {
@@ -82,14 +106,7 @@ static void reconsider(struct work *w)
 			loop_stop(&s->loop, 0);
 		return;
 	}
-	if (s->n_containers > 0 || s->server.n_conns > 0) {
-		timer_disarm(&s->lease);
-		return;
-	}
-	/* What containerd has not been told keeps us longer, but not for ever. */
-	if (!event_queue_is_empty(&s->events) && lease < LIMIT_LEASE_EVENTS_MS * LOOP_MSEC)
-		lease = LIMIT_LEASE_EVENTS_MS * LOOP_MSEC;
-	timer_arm_in(&s->loop, &s->lease, lease);
+	arm_lease(s);
 }
 
 void serve_reconsider(struct shim *s)
@@ -114,8 +131,8 @@ static void on_lease(struct timer *t)
 		loop_stop(&s->loop, 1);
 		return;
 	}
-	if (s->leaving && s->n_containers > 0) {
-		const struct container *c = is_busy(s) ? NULL : with_output(s);
+	if (s->n_containers > 0) {
+		const struct container *c = !s->leaving || is_busy(s) ? NULL : with_output(s);
 
 		if (c) {
 			log_write(LOG_WARN, c->id,
@@ -128,7 +145,9 @@ static void on_lease(struct timer *t)
 		serve_reconsider(s);
 		return;
 	}
-	log_write(LOG_INFO, NULL, "neither a container nor a connection: leaving");
+	log_write(LOG_INFO, NULL, s->server.n_conns > 0 ?
+		  "no container for long: leaving" :
+		  "neither a container nor a connection: leaving");
 	go(s);
 	loop_stop(&s->loop, 0);
 }

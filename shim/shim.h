@@ -129,6 +129,7 @@ struct shim {
 	bool leaving;       /* SIGTERM: go when no container runs */
 	bool going;         /* the socket is gone; only events are left to send */
 	struct timer lease; /* nobody needs us, or the last events take too long */
+	uint64_t empty_since; /* without a container, on the loop's clock; 0: it has one */
 	struct work reconsider;
 };
 

@@ -39,6 +39,38 @@ static void events_that_nobody_takes(void **st)
 	clock_close();
 }
 
+/* LIMIT_UNUSED_MS: a containerd that has come back, and knows of no container here. */
+static void connected_and_never_used(void **st)
+{
+	struct ttrpc_client other;
+
+	(void)st;
+	clock_open();
+	shim_for("c1", "exec sleep 1000");
+	clock_pass(LIMIT_UNUSED_MS - 10 * SECOND);
+	create(bundle("late", "exec sleep 1000"));
+	clock_pass(LIMIT_UNUSED_MS + SECOND);
+	start("late", NULL);
+	kill_task("late", NULL, SIGKILL);
+	wait_exit("late", NULL);
+	delete_task("late", NULL);
+	expect_events("create late", "start late", "exit late late 137", "delete late 137");
+	clock_pass(LIMIT_UNUSED_MS - 10 * SECOND);
+	/* Who looks in does not put it off. */
+	ttrpc_client_init(&other, &e2e.loop, e2e.path);
+	assert_int_equal(ttrpc_client_connect(&other), 0);
+	ok(ask_connect(""));
+	ttrpc_client_close(&other);
+	clock_pass(0);
+	assert_true(is_alive(e2e.server));
+	assert_true(exists(e2e.path));
+	clock_pass(11 * SECOND);
+	assert_int_equal(shim_ended(), 0);
+	assert_false(exists(e2e.path));
+	ttrpc_client_close(&e2e.client);
+	clock_close();
+}
+
 /* LIMIT_EVENT_PAUSE_MS: its socket was there all the time, so that nothing tells of it. */
 static void containerd_that_nobody_announces(void **st)
 {
@@ -216,6 +248,6 @@ static void cgroup_that_is_never_ready(void **st)
 	umount2(far, MNT_DETACH);
 }
 
-E2E_GROUP(E2E(events_that_nobody_takes), E2E(containerd_that_nobody_announces),
+E2E_GROUP(E2E(events_that_nobody_takes), E2E(connected_and_never_used), E2E(containerd_that_nobody_announces),
 	  E2E(init_that_does_not_die), E2E(unmount_after_a_runtime_that_hangs),
 	  E2E(cgroup_that_is_never_ready))
