@@ -67,10 +67,11 @@ static void lease_after_connection(void **st)
 	pid_t server;
 
 	(void)st;
-	e2e.extra_env[0] = "BRASS_LEASE_MS=300";
+	/* More than it takes us to connect. */
+	e2e.extra_env[0] = text("BRASS_LEASE_MS=%d", 600 * e2e.slow);
 	shim_for("c1", "true");
 	server = e2e.server;
-	loop_for(600); /* connected: it stays */
+	loop_for(800 * (uint64_t)e2e.slow); /* connected: it stays */
 	assert_true(is_alive(server));
 	ok(ask_connect(""));
 	ttrpc_client_close(&e2e.client);
