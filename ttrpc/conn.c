@@ -2,7 +2,7 @@
 /*
  * Bytes of one socket: reads them into frames, writes frames as the peer takes
  * them. It owns the descriptor, what waits to be sent, and the pace: one busy
- * peer gets a few reads per round, one that does not read its replies is not
+ * peer gets a few requests per round, one that does not read its replies is not
  * read from either. It knows nothing of requests, replies or stream ids.
  *
  * A lost connection is reported from a work of the loop and never from within
@@ -217,18 +217,28 @@ static void conn_keep(struct ttrpc_conn *c, const uint8_t *data, size_t len)
 	memcpy(c->stash->data, data, len);
 }
 
+/* How much to read: few requests, but no more reads of a long one than it needs. */
+static size_t conn_share(const struct ttrpc_conn *c)
+{
+	size_t n = frame_reader_lacks(&c->reader);
+
+	if (n < TTRPC_LIMIT_READ_FRAMES)
+		return TTRPC_LIMIT_READ_FRAMES;
+	return n < TTRPC_LIMIT_READ ? n : TTRPC_LIMIT_READ;
+}
+
 /* One read; false if there is no more to be had in this round. */
 static bool conn_read(struct ttrpc_conn *c, uint32_t events)
 {
 	uint8_t data[TTRPC_LIMIT_READ];
-	size_t used;
+	size_t used, share = conn_share(c);
 	ssize_t n;
 
-	n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+	n = recv(c->watch.fd, data, share, MSG_DONTWAIT);
 	if (n > 0) {
 		used = conn_feed(c, data, (size_t)n);
 		conn_keep(c, data + used, (size_t)n - used);
-		return n == TTRPC_LIMIT_READ;
+		return (size_t)n == share && frame_reader_lacks(&c->reader);
 	}
 	if (n == 0)
 		conn_fail(c, 0);

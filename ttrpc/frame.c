@@ -125,6 +125,11 @@ int frame_reader_next(struct frame_reader *r, const uint8_t **in, size_t *len,
 	return 1;
 }
 
+size_t frame_reader_lacks(const struct frame_reader *r)
+{
+	return r->header_len < FRAME_HEADER ? 0 : get32(r->header) - r->got;
+}
+
 void frame_reader_release(struct frame_reader *r)
 {
 	free(r->buf);

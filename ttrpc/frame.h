@@ -64,5 +64,8 @@ struct frame_reader {
 int frame_reader_next(struct frame_reader *r, const uint8_t **in, size_t *len,
 		      struct frame *out);
 
+/* Bytes that the payload that is under way still lacks; 0 if none is. */
+size_t frame_reader_lacks(const struct frame_reader *r);
+
 /* Drops what is kept, and begins a new frame. */
 void frame_reader_release(struct frame_reader *r);

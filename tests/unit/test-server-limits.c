@@ -177,6 +177,27 @@ static void busy_peer_does_not_starve_others(void **state)
 	close(busy);
 }
 
+/* Whoever asks once is not behind all that another has asked before. */
+static void many_requests_at_once(void **state)
+{
+	enum { N = 1000 };
+	struct bytes b = { 0 };
+	int busy = rig_connect(&rig);
+
+	(void)state;
+	for (uint32_t i = 0; i < N; i++)
+		put_ask(&b, &(struct ask){ 2 * i + 1, .method = "Fail", .key = "2" });
+	assert_int_equal(send(busy, b.data, b.len, MSG_DONTWAIT), b.len);
+	drop(&b);
+	rig_ask(&rig, &(struct ask){ 1, .method = "Echo", .value = "me too" });
+	while (rig_read(rig.peer, answer.payload, 1) < 0)
+		loop_round(&rig.loop, 0);
+	assert_in_range(rig.n_handled, 2, N / 10);
+	/* The rest takes no reminder. */
+	run_until(&rig.n_handled, N + 1);
+	close(busy);
+}
+
 static void idle_connection_holds_nothing(void **state)
 {
 	struct bytes b = { 0 };
@@ -343,6 +364,7 @@ int main(void)
 		TEST_OWN(slow_reader_hangs_up),
 		TEST_OWN(many_parked_replies),
 		TEST(busy_peer_does_not_starve_others),
+		TEST(many_requests_at_once),
 		TEST(idle_connection_holds_nothing),
 		TEST_OWN(accepts),
 		TEST_OWN(refuses_strangers),
