@@ -57,8 +57,8 @@ double memory_available(void);
 void wait_for_rest(void);
 /* CPU time of all threads that the process ever had, in ns. */
 double cpu_of(pid_t pid);
-/* And of its children that have ended; to the clock tick. */
-double cpu_with_children_of(pid_t pid);
+/* Of the process that writes a log file for the shim, as long as there is one. */
+void cpu_of_writer(double *cpu);
 double now(void); /* ns */
 double median(double *values, size_t n);
 /* A runtime of the build, "fake-…"; for e2e.binary_name. */
