@@ -139,7 +139,8 @@ static void say_files(void)
 		{ "options.json, runtime",
 		  "the runtime's options; by Create, for delete" },
 		{ "init.pid", "by the runtime" },
-		{ "exec-ID.pid", "by the runtime, while an exec starts" },
+		{ "exec-ID.pid", "by the runtime, while an exec starts (if this is a disk: beside "
+				 "the shim's socket)" },
 		{ "exit", "how the init ended, for delete after a shim that has died" },
 		{ "rootfs", "where Create mounts what containerd sends with it" },
 	};

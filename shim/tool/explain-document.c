@@ -28,7 +28,7 @@ const char *explain_console_socket(const struct explain *x)
 		return NULL;
 	printf("CONSOLE=");
 	put_word(x->bundle);
-	printf("/console.sock  # in the shim: one in the bundle, /proc/PID/fd/N/pty-1.sock\n");
+	printf("/console.sock  # in the shim: one in the bundle, /proc/PID/fd/N/pty-PID-1.sock\n");
 	return explain_console;
 }
 

@@ -35,7 +35,9 @@ bundle() {
 
 # A command's words as printf %q has them, with the shim's descriptors all the same.
 plain() {
-	sed -E 's|/proc/[0-9]+/fd/[0-9]+|/proc/PID/fd/N|g; s|/pty-[0-9]+\.sock|/pty.sock|'
+	# Where the bundle is on a disk an exec's pid file is not in it.
+	sed -E 's|/proc/[0-9]+/fd/[0-9]+|/proc/PID/fd/N|g; s|/pty-[0-9-]+\.sock|/pty.sock|
+		s|(--pid-file) [^ ]*/exec-[^ ]*\.pid|\1 EXEC.pid|'
 }
 
 # What explain has printed, run by a runtime that only notes.
