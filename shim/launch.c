@@ -95,7 +95,7 @@ static void fail_exec(struct op *op)
 
 	io_close(&p->io);
 	if (launch_of(op)->pid_file)
-		file_remove(launch_of(op)->pid_file);
+		unlink(launch_of(op)->pid_file);
 	child_signal(&p->child, SIGKILL);
 	child_forget(&p->child);
 	p->exit_seen = false;
@@ -197,7 +197,7 @@ static void adopt_exec(struct op *op)
 		fail_exec(op);
 		return;
 	}
-	file_remove(pid_file);
+	unlink(pid_file);
 	io_connect(&p->io, p->container->shim->limits.fifo_ns, on_exec_connected);
 }
 
@@ -247,7 +247,7 @@ static void on_exec_opened(struct io *io, struct err *failure)
 	}
 	runtime_fd_path(la->document, path);
 	args_exec(args, c->id, path, la->pid_file, io_console(io));
-	file_remove(la->pid_file);
+	unlink(la->pid_file);
 	r = runtime_run(op_command(op, on_exec_started), c, &call,
 			c->shim->limits.runtime_ms, &op->err);
 	io_spawned(io);
@@ -307,6 +307,7 @@ static int prepare_exec(struct op *op)
 	struct launch *la = launch_of(op);
 	static unsigned counter;
 
+	/* On no disk in any case: it is removed in the loop. */
 	la->pid_file = c->on_disk ?
 			       str_printf("%s/exec-%d-%u.pid", c->scratch, getpid(), ++counter) :
 			       str_printf("%s/exec-%s.pid", c->bundle, p->id);
