@@ -276,6 +276,8 @@ void logger_close(struct logger *l)
 	l->started = NULL;
 	l->stopped = NULL;
 	stop_waiting(l);
-	child_signal(&l->child, SIGKILL);
+	/* Ours ends by itself with its pipes, when all is written. */
+	if (!l->files || !logfiles_ended(l->files))
+		child_signal(&l->child, SIGKILL);
 	child_forget(&l->child);
 }

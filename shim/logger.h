@@ -55,5 +55,8 @@ int logger_start(struct logger *l, struct reaper *r, const struct logger_request
  */
 void logger_stop(struct logger *l, void (*stopped)(struct logger *l));
 
-/* Kills it, if it is there still; no callback comes. Can be repeated. */
+/*
+ * Kills it, if it is there still (but one of ours that has only to write what is left);
+ * no callback comes. Can be repeated.
+ */
 void logger_close(struct logger *l);
