@@ -25,7 +25,7 @@
 
 /*
  * One read: of requests, which cost us more than their bytes do (some twenty Stats are
- * in this many, some ms of work), and of the payload that is under way, which costs nothing
+ * in this many), and of the payload that is under way, which costs nothing
  * until it is complete. What is not read stays in the socket, and epoll comes back to it
  * after the others. The buffer is on the stack, and so the whole program's: of its pages
  * only those are ever touched that peers fill at one go.
