@@ -280,4 +280,5 @@ void logger_close(struct logger *l)
 	if (!l->files || !logfiles_ended(l->files))
 		child_signal(&l->child, SIGKILL);
 	child_forget(&l->child);
+	l->files = NULL; /* which their owner frees now */
 }
