@@ -25,12 +25,16 @@ static void conn_update(struct ttrpc_conn *c)
 
 	if (c->dead)
 		return;
-	if (!c->paused)
+	if (!c->paused && !c->stash)
 		mask |= EPOLLIN;
 	if (!list_empty(&c->out))
 		mask |= EPOLLOUT;
-	assert(mask);
 	watch_set(&c->watch, mask);
+	/* Of the stash it gets a turn in each round. */
+	if (c->stash && !c->paused)
+		timer_arm(c->loop, &c->more, 0);
+	else
+		timer_disarm(&c->more);
 }
 
 static void drop_frame(struct ttrpc_conn *c, struct conn_frame *f)
@@ -55,6 +59,7 @@ void conn_fail(struct ttrpc_conn *c, int error)
 	c->dead = true;
 	c->error = error;
 	watch_del(&c->watch);
+	timer_disarm(&c->more);
 	drop_output(c);
 	work_queue(c->loop, &c->closer);
 }
@@ -77,6 +82,7 @@ void conn_close(struct ttrpc_conn *c)
 {
 	c->dead = true;
 	watch_del(&c->watch);
+	timer_disarm(&c->more);
 	work_cancel(&c->closer);
 	drop_output(c);
 	close(c->watch.fd);
@@ -185,7 +191,9 @@ static size_t conn_feed(struct ttrpc_conn *c, const uint8_t *data, size_t len)
 	const uint8_t *in = data;
 	struct frame f;
 
-	while (!c->dead && !c->paused && frame_reader_next(&c->reader, &in, &len, &f)) {
+	while (!c->dead && !c->paused && c->turn > 0 &&
+	       frame_reader_next(&c->reader, &in, &len, &f)) {
+		c->turn--;
 		c->ops->frame(c, &f);
 		frame_reader_release(&c->reader);
 	}
@@ -197,10 +205,11 @@ static void conn_feed_stash(struct ttrpc_conn *c)
 	struct conn_stash *s = c->stash;
 
 	s->pos += conn_feed(c, s->data + s->pos, s->len - s->pos);
-	if (s->pos < s->len)
-		return;
-	c->stash = NULL;
-	free(s);
+	if (s->pos == s->len) {
+		c->stash = NULL;
+		free(s);
+	}
+	conn_update(c);
 }
 
 static void conn_keep(struct ttrpc_conn *c, const uint8_t *data, size_t len)
@@ -215,6 +224,7 @@ static void conn_keep(struct ttrpc_conn *c, const uint8_t *data, size_t len)
 	c->stash->len = len;
 	c->stash->pos = 0;
 	memcpy(c->stash->data, data, len);
+	conn_update(c);
 }
 
 /* How much to read: few requests, but no more reads of a long one than it needs. */
@@ -238,7 +248,7 @@ static bool conn_read(struct ttrpc_conn *c, uint32_t events)
 	if (n > 0) {
 		used = conn_feed(c, data, (size_t)n);
 		conn_keep(c, data + used, (size_t)n - used);
-		return (size_t)n == share && frame_reader_lacks(&c->reader);
+		return (size_t)n == share && !c->stash && frame_reader_lacks(&c->reader);
 	}
 	if (n == 0)
 		conn_fail(c, 0);
@@ -251,25 +261,35 @@ static bool conn_read(struct ttrpc_conn *c, uint32_t events)
 	return false;
 }
 
-static void conn_ready(struct watch *w, uint32_t events)
+static void conn_turn(struct ttrpc_conn *c, uint32_t events)
 {
-	struct ttrpc_conn *c = container_of(w, struct ttrpc_conn, watch);
 	int i;
 
 	c->busy = true;
+	c->turn = TTRPC_LIMIT_FRAMES;
 	if (events & EPOLLOUT)
 		conn_flush(c);
 	if (!c->dead && !c->paused && c->stash)
 		conn_feed_stash(c);
 	if (c->paused && (events & (EPOLLHUP | EPOLLERR)))
 		conn_fail(c, 0);
-	for (i = 0; i < TTRPC_LIMIT_READS && !c->dead && !c->paused; i++) {
-		if (!conn_read(c, events))
+	for (i = 0; i < TTRPC_LIMIT_READS && (events & ~(uint32_t)EPOLLOUT); i++) {
+		if (c->dead || c->paused || c->stash || !conn_read(c, events))
 			break;
 	}
 	c->busy = false;
 	if (c->doomed)
 		conn_free(c);
+}
+
+static void conn_ready(struct watch *w, uint32_t events)
+{
+	conn_turn(container_of(w, struct ttrpc_conn, watch), events);
+}
+
+static void conn_more(struct timer *t)
+{
+	conn_turn(container_of(t, struct ttrpc_conn, more), 0);
 }
 
 int conn_new(struct ttrpc_conn **out, struct loop *l, int fd,
@@ -290,6 +310,7 @@ int conn_new(struct ttrpc_conn **out, struct loop *l, int fd,
 	list_init(&c->link);
 	list_init(&c->calls);
 	work_init(&c->closer, conn_lost);
+	timer_init(&c->more, conn_more);
 	r = watch_add(l, &c->watch, fd, EPOLLIN, conn_ready);
 	if (r < 0) {
 		close(fd);

@@ -36,7 +36,7 @@ struct conn_frame {
 	uint8_t data[];
 };
 
-/* Bytes that were read when the output limit was met, not looked at yet. */
+/* Bytes that were read, and whose turn has not come: see TTRPC_LIMIT_FRAMES, out_limit. */
 struct conn_stash {
 	size_t len, pos;
 	uint8_t data[];
@@ -46,6 +46,7 @@ struct ttrpc_conn {
 	struct loop *loop;
 	struct watch watch; /* of the socket, which is ours */
 	struct work closer;
+	struct timer more;  /* its next turn, if there is a stash */
 	const struct conn_ops *ops;
 	void *owner;
 	struct frame_reader reader;
@@ -54,6 +55,7 @@ struct ttrpc_conn {
 	size_t out_bytes;    /* memory of it */
 	size_t out_limit;
 	int error;
+	int turn;     /* frames that it may still deliver before others are heard */
 	bool paused;  /* not read until the output has drained */
 	bool dead;    /* nothing is read or sent any more */
 	bool busy;    /* in ops->frame() */

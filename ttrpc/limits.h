@@ -19,16 +19,20 @@
 /* Unsent bytes of a client from which on nothing more is taken: two of the longest frames. */
 #define TTRPC_LIMIT_CLIENT_OUTPUT (2 * (size_t)TTRPC_MAX_PAYLOAD)
 
-/* Of one turn of the loop, so that others get theirs: connections taken, reads of each. */
+/*
+ * Of one turn of the loop, so that others get theirs: connections taken; of each, reads, and
+ * frames delivered: a turn costs some microseconds, a request (Stats) up to a hundred times that.
+ */
 #define TTRPC_LIMIT_ACCEPTS 16
 #define TTRPC_LIMIT_READS 4
+#define TTRPC_LIMIT_FRAMES 1
 
 /*
- * One read: of requests, which cost us more than their bytes do (some twenty Stats are
- * in this many), and of the payload that is under way, which costs nothing
- * until it is complete. What is not read stays in the socket, and epoll comes back to it
- * after the others. The buffer is on the stack, and so the whole program's: of its pages
- * only those are ever touched that peers fill at one go.
+ * One read: of requests, and of the payload that is under way, which costs nothing until it
+ * is complete. What is not read stays in the socket, and epoll comes back to it after the
+ * others; of what is read there is a copy until its turn has come. The buffer is on the
+ * stack, and so the whole program's: of its pages only those are ever touched that peers
+ * fill at one go.
  */
 #define TTRPC_LIMIT_READ_FRAMES 1024
 #define TTRPC_LIMIT_READ 16384
