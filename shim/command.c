@@ -4,11 +4,14 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shim/limits.h"
+#include "spec/spec.h"
 #include "shim/util.h"
 
 
@@ -28,17 +31,47 @@ static void on_child(struct child *child)
 	c->done(c);
 }
 
+/* Gives back the memory of all but @n bytes of a file in memory: its first, or its last. */
+static void keep_only(int fd, off_t n, bool last)
+{
+	struct stat st;
+	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > n)
+		(void)fallocate(fd, mode, last ? 0 : n, st.st_size - n);
+}
+
+/* The deadline in parts, so that no more of the output is kept than anybody reads. */
+static void arm(struct command *c)
+{
+	uint64_t part = loop_now() + LIMIT_OUTPUT_MS * LOOP_MSEC;
+
+	timer_arm(c->reaper->loop, &c->deadline, part < c->until ? part : c->until);
+}
+
+static void allow(struct command *c, unsigned ms)
+{
+	c->until = loop_now() + ms * LOOP_MSEC;
+	arm(c);
+}
+
 static void on_deadline(struct timer *t)
 {
 	struct command *c = container_of(t, struct command, deadline);
 
+	if (loop_now() < c->until) {
+		keep_only(c->out_fd, LIMIT_PS, false);
+		keep_only(c->log_fd, SPEC_MAX_LOG, true);
+		arm(c);
+		return;
+	}
 	/* Who was stopped for a while finds both at once. */
 	if (child_has_ended(&c->child))
 		return;
 	if (!c->timed_out && !c->killed) {
 		c->timed_out = true;
 		child_signal(&c->child, SIGKILL);
-		timer_arm_in(c->reaper->loop, &c->deadline, LIMIT_KILL_MS * LOOP_MSEC);
+		allow(c, LIMIT_KILL_MS);
 		return;
 	}
 	c->lost = true;
@@ -65,7 +98,7 @@ static void watch_it(struct command *c, const char *what, pid_t pid, unsigned ti
 	c->birth.pid = pid;
 	c->timed_out = c->killed = c->lost = false;
 	c->timeout_ms = timeout_ms;
-	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
+	allow(c, timeout_ms);
 }
 
 int command_exec(struct command *c, const char *what, const struct spawn *s, bool birth,
@@ -107,7 +140,7 @@ void command_shorten(struct command *c, unsigned timeout_ms)
 	if (!command_is_running(c) || c->timed_out || c->killed || c->timeout_ms <= timeout_ms)
 		return;
 	c->timeout_ms = timeout_ms;
-	timer_arm_in(c->reaper->loop, &c->deadline, timeout_ms * LOOP_MSEC);
+	allow(c, timeout_ms);
 }
 
 void command_kill(struct command *c)
@@ -117,7 +150,7 @@ void command_kill(struct command *c)
 		return;
 	c->killed = true;
 	child_signal(&c->child, SIGKILL);
-	timer_arm_in(c->reaper->loop, &c->deadline, LIMIT_KILL_MS * LOOP_MSEC);
+	allow(c, LIMIT_KILL_MS);
 }
 
 void command_release(struct command *c)

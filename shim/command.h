@@ -3,7 +3,8 @@
  * A short-lived child that something waits for: a runtime command, or a helper
  * for system calls that may sleep. Each has a deadline; when it passes the child
  * is killed, and if even that does not end it, given up. What it prints lands in
- * a file in memory, so it can neither block on us nor keep us waiting.
+ * a file in memory, so it can neither block on us nor keep us waiting; no more of it
+ * stays there than anybody reads.
  */
 #pragma once
 
@@ -14,7 +15,8 @@
 struct command {
 	struct reaper *reaper;
 	struct child child;
-	struct timer deadline;
+	struct timer deadline; /* at the latest at "until" */
+	uint64_t until;
 	const char *what; /* "runc", "mount": for texts; borrowed */
 	int out_fd;       /* stdout and stderr, unless they are the container's; -1 */
 	int log_fd;       /* the runtime's --log; -1 */

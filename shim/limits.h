@@ -39,6 +39,13 @@
 #define LIMIT_RUNTIME_MS 600000
 
 /*
+ * So often, while a command runs, what it has printed beyond LIMIT_PS, and logged before the
+ * last SPEC_MAX_LOG bytes, is taken out of memory: nobody would read it. Most have ended
+ * before.
+ */
+#define LIMIT_OUTPUT_MS 100
+
+/*
  * A logger at Delete: so long it may write what it has read, then it is asked to
  * end (SIGTERM), then so long until SIGKILL (contract 5.5).
  */

@@ -5,6 +5,7 @@
  */
 #include "tests/e2e/harness.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -135,6 +136,53 @@ static void logs_megabytes(void **st)
 	create_fails(HERE, b, "at last");
 	script("create", "log_bytes 5000000\n");
 	create(b);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
+/* Memory of the shim's files that exist in memory only. */
+static off_t in_memory(void)
+{
+	char *dir = text("/proc/%d/fd", e2e.server), *path, target[64];
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	struct stat st;
+	off_t sum = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target));
+
+		if (n < 7 || memcmp(target, "/memfd:", 7) != 0)
+			continue;
+		path = text("%s/%s", dir, e->d_name);
+		if (stat(path, &st) == 0)
+			sum += st.st_blocks * 512;
+	}
+	closedir(d);
+	return sum;
+}
+
+/* Of all that no more stays in memory than somebody may read, and the last error is told. */
+static void prints_and_logs_without_end(void **st)
+{
+	Task__PauseRequest q = TASK__PAUSE_REQUEST__INIT;
+	struct answer *w;
+
+	(void)st;
+	create(ready());
+	start("c1", NULL);
+	script("pause", text("log_bytes 9000000\nprint_bytes 9000000\ntouch %s\nwait_for %s\n"
+			      "error at last\n", in_dir("printed"), in_dir("go")));
+	q.id = text("c1");
+	w = ask("Pause", &q);
+	until(access(in_dir("printed"), F_OK) == 0);
+	until(in_memory() <= (2 << 20) + 8192);
+	assert_in_range(in_memory(), 2 << 20, (2 << 20) + 8192);
+	write_file(in_dir("go"), "", 0);
+	fails_with(w, TTRPC_UNKNOWN, "at last");
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
 	shutdown_shim();
 }
@@ -437,8 +485,8 @@ static void command_lines(void **st)
 
 E2E_GROUP(E2E(missing), E2E(not_executable), E2E(found_in_path),
 	  E2E(fails_with_its_own_words), E2E(fails_silently), E2E(is_killed),
-	  E2E(logs_megabytes), E2E(says_too_much), E2E(lies_about_the_pid),
-	  E2E(lies_about_whose_pid_it_is),
+	  E2E(logs_megabytes), E2E(prints_and_logs_without_end), E2E(says_too_much),
+	  E2E(lies_about_the_pid), E2E(lies_about_whose_pid_it_is),
 	  E2E(start_fails), E2E(delete_fails), E2E(deleted_by_somebody_else),
 	  E2E(kill_is_refused), E2E(leaves_a_child_behind), E2E(takes_too_long),
 	  E2E(takes_too_long_afterwards), E2E(lists_too_many),

@@ -51,6 +51,17 @@ static void fill_log(size_t bytes)
 		fclose(f);
 }
 
+static void print_bytes(long n)
+{
+	char some[4096];
+
+	memset(some, 'x', sizeof(some));
+	for (long part; n > 0; n -= part) {
+		part = n < (long)sizeof(some) ? n : (long)sizeof(some);
+		fwrite(some, 1, (size_t)part, stderr);
+	}
+}
+
 static void hang(void)
 {
 	for (;;)
@@ -78,6 +89,8 @@ static void obey(const char *word, const char *arg)
 		fail("%s", arg);
 	else if (!strcmp(word, "print") && arg)
 		fprintf(stderr, "%s\n", arg);
+	else if (!strcmp(word, "print_bytes"))
+		print_bytes(n);
 	else if (!strcmp(word, "log_bytes"))
 		fill_log((size_t)n);
 	else if (!strcmp(word, "log_text") && arg)
