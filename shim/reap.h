@@ -107,5 +107,8 @@ int reap_wait(pid_t pid, int timeout_ms);
  */
 uint64_t reap_start_time(pid_t pid);
 
-/* 0, or -ENOSYS on a kernel that has no pidfd_open(2) (before 5.3). */
+/*
+ * 0, or -ENOSYS on a kernel that has no pidfd_open(2) (before 5.3), or cannot wait for
+ * what that returns (before 5.4: waitid(2), P_PIDFD).
+ */
 int reap_supported(void);

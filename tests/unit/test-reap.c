@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sweep for orphans, when there are more children than are looked at in one go. */
+/*
+ * The sweep for orphans, when there are more children than are looked at in one go; and a
+ * kernel that is too old.
+ */
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -7,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +19,26 @@
 
 #include "shim/limits.h"
 #include "shim/reap.h"
+
+static bool is_linux_5_3; /* which knows pidfds, but not how to wait for one */
+
+int waitid(idtype_t type, id_t id, siginfo_t *si, int options)
+{
+	if (is_linux_5_3 && type != P_ALL && type != P_PID && type != P_PGID) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_waitid, type, id, si, options, NULL);
+}
+
+static void kernel_too_old(void **state)
+{
+	(void)state;
+	assert_int_equal(reap_supported(), 0);
+	is_linux_5_3 = true;
+	assert_int_equal(reap_supported(), -ENOSYS);
+	is_linux_5_3 = false;
+}
 
 /* Children end when our end of their pipe is closed. */
 static int theirs[2], parents[2];
@@ -136,7 +161,8 @@ static void looks_in_parts(void **st)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(looks_in_parts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(kernel_too_old),
+					    cmocka_unit_test(looks_in_parts) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
