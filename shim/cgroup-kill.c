@@ -70,12 +70,13 @@ static int signal_some(const struct target *t, const pid_t *pids, size_t n, int 
 static bool kernel_kills(const struct target *t)
 {
 	_cleanup_close_ int own = -1, fd = -1;
-	int dir = t->dir;
+	int dir;
 
 	if (t->cg && !t->cg->unified)
 		return false;
 	if (t->cg)
-		dir = own = cgroup_open(t->cg, CGROUP_PIDS);
+		own = cgroup_open(t->cg, CGROUP_PIDS);
+	dir = t->cg ? own : t->dir;
 	fd = dir < 0 ? -1 : openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
 	return fd >= 0 && write_all(fd, "1", 1) == 0;
 }

@@ -54,7 +54,8 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	c->bundle = strdup(bundle);
 	c->on_disk = !bundle_is_in_memory(bundle);
 	c->scratch = c->bundle ? scratch_of(c) : NULL;
-	if (!c->id || !c->bundle || !c->scratch || oom_reserve(c) < 0 || process_init(&c->init, c, "") < 0) {
+	if (!c->id || !c->bundle || !c->scratch || oom_reserve(c) < 0 ||
+	    process_init(&c->init, c, "") < 0) {
 		container_free(c);
 		return NULL;
 	}
