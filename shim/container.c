@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/bundle.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/util.h"
@@ -137,6 +138,30 @@ struct container *container_find(struct shim *s, const char *id, bool reserved)
 	while (c && strcmp(c->id, id) != 0)
 		c = c->same_hash;
 	return c && (c->ready || reserved) ? c : NULL;
+}
+
+bool container_is_busy(const struct container *c)
+{
+	return child_is_watched(&c->init.child) || !list_empty(&c->init.ops) ||
+	       c->n_live_execs > 0;
+}
+
+bool container_is_over(const struct container *c)
+{
+	const struct process *exec;
+
+	list_for_each(exec, &c->execs, link)
+		if (!list_empty(&exec->ops))
+			return false;
+	return c->ready && c->init.state == PROC_STOPPED && !container_is_busy(c) &&
+	       !c->killing;
+}
+
+bool container_is_forgotten(const struct container *c)
+{
+	struct shim_record ignored;
+
+	return container_is_over(c) && bundle_read_shim(c->bundle, &ignored) == -ENOENT;
 }
 
 struct process *container_process(struct container *c, const char *exec_id)

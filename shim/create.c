@@ -366,13 +366,20 @@ static void begin(struct op *op)
 
 static int check_request(struct shim *s, const struct create_request *r, struct err *e)
 {
+	struct container *c;
+
 	if (!is_identifier(r->id))
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "id \"%s\" is no identifier", r->id);
 	if (r->bundle[0] != '/')
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "bundle \"%s\" is no absolute path",
 			       r->bundle);
-	if (container_find(s, r->id, true))
+	c = container_find(s, r->id, true);
+	if (c && !container_is_forgotten(c))
 		return err_set(e, TTRPC_ALREADY_EXISTS, "container %s", r->id);
+	if (c) {
+		log_write(LOG_INFO, r->id, "the one of this id was cleaned up without this shim");
+		container_free(c);
+	}
 	if (s->n_containers >= LIMIT_CONTAINERS)
 		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "this shim has %u containers",
 			       s->n_containers);

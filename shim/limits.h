@@ -160,7 +160,10 @@
 /* After Shutdown, how long the last events are offered to containerd. */
 #define LIMIT_GOODBYE_MS 5000
 
-/* Events nobody took keep a shim without containers alive this long. */
+/*
+ * Events nobody took keep a shim without containers alive this long. It is also the longest
+ * pause between looks at whether the containers that are over were cleaned up without it.
+ */
 #define LIMIT_LEASE_EVENTS_MS 3600000
 
 /* ------------------------------------------------------------------ how much */

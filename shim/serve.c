@@ -27,8 +27,7 @@ static bool is_busy(struct shim *s)
 	struct container *c;
 
 	list_for_each(c, &s->containers, link)
-		if (child_is_watched(&c->init.child) || !list_empty(&c->init.ops) ||
-		    c->n_live_execs > 0)
+		if (container_is_busy(c))
 			return true;
 	return false;
 }
@@ -64,6 +63,52 @@ static void go(struct shim *s)
 	timer_arm_in(&s->loop, &s->lease, LIMIT_GOODBYE_MS * LOOP_MSEC);
 }
 
+static bool all_are_over(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (!container_is_over(c))
+			return false;
+	return true;
+}
+
+/* Looks at disks: not at those that may stand still. */
+static bool all_are_forgotten(struct shim *s)
+{
+	struct container *c;
+
+	list_for_each(c, &s->containers, link)
+		if (c->on_disk || !container_is_forgotten(c))
+			return false;
+	return true;
+}
+
+/* How long it is to the next look at the bundles: each time longer. */
+static uint64_t look_pause(const struct shim *s)
+{
+	uint64_t most = LIMIT_LEASE_EVENTS_MS * LOOP_MSEC, pause = s->limits.lease_ns;
+
+	for (unsigned i = 0; i < s->n_looks && pause < most; i++)
+		pause *= 2;
+	return pause < most ? pause : most;
+}
+
+/*
+ * A containerd that could not reach us when it started (we were stopped, our socket's
+ * name was removed) has ended our containers by "delete", and their bundles. It is away
+ * otherwise, and comes back for them.
+ */
+static void arm_look(struct shim *s)
+{
+	if (s->server.n_conns > 0 || !all_are_over(s)) {
+		s->n_looks = 0;
+		timer_disarm(&s->lease);
+	} else if (!timer_is_armed(&s->lease)) {
+		timer_arm_in(&s->loop, &s->lease, look_pause(s));
+	}
+}
+
 /*
  * Nobody needs a shim that has neither a container nor a connection, nor one that has had
  * no container for long, whoever is connected: a containerd that was killed in the middle
@@ -75,9 +120,10 @@ static void arm_lease(struct shim *s)
 
 	if (s->n_containers > 0) {
 		s->empty_since = 0;
-		timer_disarm(&s->lease);
+		arm_look(s);
 		return;
 	}
+	s->n_looks = 0;
 	if (!s->empty_since)
 		s->empty_since = now;
 	if (s->server.n_conns > 0)
@@ -122,6 +168,28 @@ void serve_shutdown(struct shim *s)
 	serve_reconsider(s);
 }
 
+static void give_up_output(struct shim *s)
+{
+	const struct container *c = with_output(s);
+
+	if (!c)
+		return;
+	log_write(LOG_WARN, c->id,
+		  child_is_watched(&c->recorder) ?
+			  "how it ended is not on record yet: this shim was told to end" :
+			  "its output is not read: what is left of it is lost, since "
+			  "this shim was told to end");
+	go(s);
+}
+
+/* Nobody will ask for what is here, and events that nobody takes were offered for long. */
+static bool was_forgotten(struct shim *s)
+{
+	return s->server.n_conns == 0 && all_are_forgotten(s) &&
+	       (event_queue_is_empty(&s->events) ||
+		look_pause(s) == LIMIT_LEASE_EVENTS_MS * LOOP_MSEC);
+}
+
 static void on_lease(struct timer *t)
 {
 	struct shim *s = container_of(t, struct shim, lease);
@@ -132,16 +200,15 @@ static void on_lease(struct timer *t)
 		return;
 	}
 	if (s->n_containers > 0) {
-		const struct container *c = !s->leaving || is_busy(s) ? NULL : with_output(s);
-
-		if (c) {
-			log_write(LOG_WARN, c->id,
-				  child_is_watched(&c->recorder) ?
-					  "how it ended is not on record yet: this shim was told to end" :
-					  "its output is not read: what is left of it is lost, since "
-					  "this shim was told to end");
+		if (s->leaving && !is_busy(s))
+			give_up_output(s);
+		else if (!s->leaving && was_forgotten(s)) {
+			log_write(LOG_INFO, NULL, "all containers were cleaned up without this shim: leaving");
 			go(s);
+			loop_stop(&s->loop, 0);
+			return;
 		}
+		s->n_looks++;
 		serve_reconsider(s);
 		return;
 	}
@@ -224,6 +291,9 @@ static void on_signal(struct sigwatch *w, int signo)
 	default:
 		log_write(LOG_INFO, NULL, "%s: leaving when no container runs",
 			  strsignal(signo));
+		/* It was to look at bundles. */
+		if (!s->leaving && s->n_containers > 0)
+			timer_disarm(&s->lease);
 		s->leaving = true;
 		serve_reconsider(s);
 	}

@@ -130,6 +130,7 @@ struct shim {
 	bool going;         /* the socket is gone; only events are left to send */
 	struct timer lease; /* nobody needs us, or the last events take too long */
 	uint64_t empty_since; /* without a container, on the loop's clock; 0: it has one */
+	unsigned n_looks;     /* at whether the bundles are still there, in a row */
 	struct work reconsider;
 };
 
@@ -155,6 +156,12 @@ void container_look_again(struct container *c);
 void container_free(struct container *c);
 /* NULL: unknown. @reserved: also one whose Create is still under way. */
 struct container *container_find(struct shim *s, const char *id, bool reserved);
+/* A process runs, or a call that is about the init. */
+bool container_is_busy(const struct container *c);
+/* Its end was told, and nothing is under way: it is only to be deleted. */
+bool container_is_over(const struct container *c);
+/* And it will not be, since its bundle is gone, or a new one has its name. Reads the disk. */
+bool container_is_forgotten(const struct container *c);
 /* The init for exec_id "" (or NULL), else the exec; NULL: unknown. */
 struct process *container_process(struct container *c, const char *exec_id);
 

@@ -185,6 +185,57 @@ static void bundle_vanishes(void **st)
 		      "delete c1 137");
 }
 
+/*
+ * A containerd that starts while the shim is stopped takes it for dead: it runs "delete",
+ * removes the bundle and knows nothing of it any more.
+ */
+static struct bundle *forgotten(void)
+{
+	struct bundle *b = run_c1("exec sleep 1000");
+	pid_t server = e2e.server;
+
+	ttrpc_client_close(&e2e.client);
+	kill(server, SIGSTOP);
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+	remove_all(b->dir);
+	kill(server, SIGCONT);
+	return b;
+}
+
+static void taken_for_dead(void **st)
+{
+	char *path;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_LEASE_MS=200";
+	forgotten();
+	path = text("%s", e2e.path);
+	assert_int_equal(shim_ended(), 0);
+	assert_false(exists(path));
+	expect_events("create c1", "start c1", "exit c1 c1 137");
+}
+
+/* Docker's containers are started again by the same id. "start" finds the old shim. */
+static void taken_for_dead_and_started_again(void **st)
+{
+	struct bundle *b;
+	char path[108];
+	pid_t server;
+
+	(void)st;
+	forgotten();
+	server = e2e.server;
+	memcpy(path, e2e.path, sizeof(path));
+	expect_events("create c1", "start c1", "exit c1 c1 137");
+	b = run_c1("exit 6");
+	assert_string_equal(e2e.path, path);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 6);
+	fails_with(ask_create(b, NULL), TTRPC_ALREADY_EXISTS, "container c1");
+	assert_true(is_alive(server));
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
 /* Who is connected notices nothing, and the next shim makes the folder anew. */
 static void sockets_vanish(void **st)
 {
@@ -477,6 +528,7 @@ static void told_to_leave_in_create(void **st)
 
 E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(stopped), E2E(stutters),
 	  E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
+	  E2E(taken_for_dead), E2E(taken_for_dead_and_started_again),
 	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors), E2E(all_descriptors),
 	  E2E(no_file_may_grow), E2E(children_ignored),
 	  E2E(frozen_before_start), E2E(proc_vanishes), E2E(told_to_leave_in_create))
