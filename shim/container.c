@@ -47,6 +47,7 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	list_init(&c->init.link);
 	command_init(&c->killer, &s->reaper, NULL);
 	c->recorder = (struct child)CHILD_INIT;
+	timer_init(&c->unread_look, process_look_unread);
 	timer_init(&c->exec_drain, process_give_up_execs);
 	oom_init(c);
 	list_append(&s->containers, &c->link);
@@ -75,6 +76,7 @@ void container_free(struct container *c)
 		process_free_exec(exec);
 	if (c->init.container)
 		process_fini(&c->init);
+	timer_disarm(&c->unread_look);
 	timer_disarm(&c->exec_drain);
 	oom_fini(c);
 	command_release(&c->killer);

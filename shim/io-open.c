@@ -331,6 +331,8 @@ void io_open(struct io *io, const struct io_request *r,
 
 	io->opened = opened;
 	io->terminal = r->terminal;
+	for (int i = IO_STDOUT; i < IO_STREAMS; i++)
+		io->streams[i].sink.count = r->count;
 	n = uri_parse(&u, r->names[IO_STDOUT] ? r->names[IO_STDOUT] : "", &e);
 	for (int i = 0; i < IO_STREAMS && n == 0; i++)
 		if (str_is_set(r->names[i]) &&

@@ -197,6 +197,15 @@ void io_close_stdin(struct io *io)
 	closep(&io->keep_alive);
 }
 
+size_t io_unread(const struct io *io)
+{
+	size_t n = 0;
+
+	for (int i = IO_STDOUT; i < IO_STREAMS; i++)
+		n += relay_pending(&io->streams[i].relay) + sink_unread(&io->streams[i].sink);
+	return n;
+}
+
 void io_process_ended(struct io *io)
 {
 	struct io_stream *s = &io->streams[IO_STDIN];
@@ -205,9 +214,11 @@ void io_process_ended(struct io *io)
 	closep(&s->ours);
 	closep(&io->keep_alive);
 	s->done = true;
-	for (int i = IO_STDOUT; i < IO_STREAMS; i++)
+	for (int i = IO_STDOUT; i < IO_STREAMS; i++) {
+		sink_stop_counting(&io->streams[i].sink);
 		if (io->streams[i].pace)
 			pace_lift(io->streams[i].pace);
+	}
 	tty_process_ended(&io->tty);
 }
 

@@ -66,6 +66,7 @@ struct io_request {
 	const char *id, *ns;           /* of the process, for a logger */
 	struct reaper *reaper;
 	uint64_t timeout_ns;           /* for a logger to be ready */
+	bool count;                    /* io_unread() will be asked for */
 	bool early;                    /* connect outputs before the process is there */
 	const char *folder;            /* where the console socket is made */
 	uid_t uid;                     /* owner of the pipes' container ends */
@@ -105,6 +106,12 @@ void io_close_stdin(struct io *io);
 
 /* Sets the size of the terminal, or of the one that is to come. No terminal: nothing. */
 int io_resize(struct io *io, uint16_t width, uint16_t height, struct err *e);
+
+/*
+ * How many bytes of the outputs no client has read yet, in its FIFOs or on the way there,
+ * until io_process_ended().
+ */
+size_t io_unread(const struct io *io);
 
 /* The process has ended: nobody reads its stdin any more. */
 void io_process_ended(struct io *io);

@@ -109,6 +109,7 @@ void process_open_io(struct process *p, void (*opened)(struct io *, struct err *
 		/* What an exec prints is an answer to somebody, no log. */
 		.policy = process_is_init(p) ? &c->log_policy : NULL,
 		.direct = process_is_init(p) && c->direct,
+		.count = process_is_init(p),
 	};
 
 	io_open(&p->io, &r, opened);
@@ -202,6 +203,7 @@ static void finish_exit(struct process *p)
 /* The last exec has gone, or their time is up. */
 static void finish_init(struct container *c)
 {
+	timer_disarm(&c->unread_look);
 	timer_disarm(&c->exec_drain);
 	/* An exit for want of memory is taken for one only if that is told first. */
 	oom_last_look(c);
@@ -209,11 +211,37 @@ static void finish_init(struct container *c)
 	finish_exit(&c->init);
 }
 
+/* Whether the client is still reading what the init has written. */
+static bool is_being_read(struct container *c)
+{
+	size_t unread = io_unread(&c->init.io);
+	uint64_t now;
+
+	if (unread == 0)
+		return false;
+	now = loop_now();
+	/* What a leftover child goes on writing puts nothing off. */
+	if (!c->unread || unread < c->unread) {
+		c->unread = unread;
+		c->unread_since = now;
+	}
+	if (now - c->unread_since >= LIMIT_UNREAD_MS * LOOP_MSEC)
+		return false;
+	timer_arm(&c->shim->loop, &c->unread_look, now + LIMIT_UNREAD_LOOK_MS * LOOP_MSEC);
+	return true;
+}
+
 static void finish_init_if_alone(struct container *c)
 {
 	/* Not if the time was up, and the init's exit is told already. */
-	if (c->n_live_execs == 0 && !c->killing && timer_is_armed(&c->exec_drain))
+	if (c->n_live_execs == 0 && !c->killing && timer_is_armed(&c->exec_drain) &&
+	    !is_being_read(c))
 		finish_init(c);
+}
+
+void process_look_unread(struct timer *t)
+{
+	finish_init_if_alone(container_of(t, struct container, unread_look));
 }
 
 void process_remains_killed(struct container *c)

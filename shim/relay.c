@@ -356,6 +356,15 @@ int relay_detach(struct relay *r)
 	return dst;
 }
 
+size_t relay_pending(const struct relay *r)
+{
+	int avail = 0;
+
+	if (r->state == RELAY_IDLE || ioctl(r->src.fd, FIONREAD, &avail) < 0)
+		avail = 0;
+	return r->rest_len + (size_t)avail;
+}
+
 void relay_rest(void)
 {
 	/* It keeps nothing from one call to the next. */

@@ -64,6 +64,9 @@ void relay_go_on(struct relay *r);
 /* Stops and closes both; done() is not called. No-op if idle. */
 void relay_stop(struct relay *r);
 
+/* How many bytes have come that the sink has not got. */
+size_t relay_pending(const struct relay *r);
+
 /* Nothing moves for now: the buffer's memory goes back. */
 void relay_rest(void);
 

@@ -101,6 +101,10 @@ struct container {
 	bool has_stray;        /* an exec's process of which nobody has told us the pid */
 	bool killing;          /* the runtime is killing what the init left behind */
 	struct command killer;
+	/* How much of the dead init's output nobody has read, since when, and when to look. */
+	size_t unread;
+	uint64_t unread_since;
+	struct timer unread_look;
 	struct timer exec_drain; /* how long the execs may delay the init's exit */
 };
 
@@ -198,6 +202,8 @@ void process_release_waiters(struct process *p);
 /* kill(2) by pidfd; NotFound when it has ended. */
 int process_signal(struct process *p, int signo, struct err *e);
 
+/* It is time to see what is left of container->unread. */
+void process_look_unread(struct timer *t);
 /* The time of an init's execs is up (container->exec_drain): its exit is told. */
 void process_give_up_execs(struct timer *t);
 

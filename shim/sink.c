@@ -15,7 +15,18 @@
 
 void sink_init(struct sink *s, struct loop *l)
 {
-	*s = (struct sink){ .loop = l, .hold = -1, .linger = -1, .opened = WATCH_INIT };
+	*s = (struct sink){
+		.loop = l, .hold = -1, .ended = -1, .linger = -1, .opened = WATCH_INIT,
+	};
+}
+
+/* For reading. By descriptor: the client may unlink the name at any time. */
+static int open_again(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /*
@@ -25,7 +36,6 @@ void sink_init(struct sink *s, struct loop *l)
 int sink_open(struct sink *s, const char *path, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	char again[32];
 	struct stat st;
 
 	fd = open_trusted(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND, 0);
@@ -37,9 +47,7 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "stat %s", path);
 	if (S_ISFIFO(st.st_mode)) {
-		/* By descriptor: the client may unlink the name at any time. */
-		snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
-		s->hold = open(again, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		s->hold = open_again(fd);
 		if (s->hold < 0)
 			return err_sys(e, errno, "open %s for reading", path);
 	}
@@ -107,10 +115,26 @@ void sink_finish(struct sink *s, int fd)
 	if (s->hold >= 0)
 		ioctl(s->hold, FIONREAD, &unread);
 	closep(&s->hold);
-	if (unread > 0 && !has_reader(fd))
+	if (unread > 0 && !has_reader(fd)) {
 		linger(s, fd);
-	else
-		closep(&fd);
+		return;
+	}
+	if (unread > 0 && s->count)
+		s->ended = open_again(fd);
+	closep(&fd);
+}
+
+size_t sink_unread(const struct sink *s)
+{
+	int fd = s->hold >= 0 ? s->hold : s->ended, unread = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &unread) == 0 ? (size_t)unread : 0;
+}
+
+void sink_stop_counting(struct sink *s)
+{
+	s->count = false;
+	closep(&s->ended);
 }
 
 void sink_tell_losing(const char *id, const char *path, const char *stream)
@@ -130,5 +154,6 @@ void sink_tell_lost(const char *id, const char *path, const char *stream, uint64
 void sink_close(struct sink *s)
 {
 	stop_lingering(s);
+	sink_stop_counting(s);
 	closep(&s->hold);
 }

@@ -12,6 +12,8 @@
 struct sink {
 	struct loop *loop;
 	int hold;            /* the FIFO's read end, held open; -1 */
+	bool count;          /* sink_unread() is to be known after the end, too */
+	int ended;           /* so a read end that outlives it; -1 */
 	/* The end has come with bytes unread in the FIFO and no reader. */
 	int linger;
 	struct watch opened; /* inotify(7): somebody opened it */
@@ -32,6 +34,11 @@ int sink_open(struct sink *s, const char *path, struct err *e);
  * them the write end lingers, until somebody is or until sink_close().
  */
 void sink_finish(struct sink *s, int fd);
+
+/* How many bytes are in the FIFO. */
+size_t sink_unread(const struct sink *s);
+/* Nobody asks any more. */
+void sink_stop_counting(struct sink *s);
 
 /*
  * For the log: container @id loses what it writes to @stream ("stdout") now, or
