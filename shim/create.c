@@ -414,6 +414,14 @@ static int choose_stdio(struct container *c, struct err *e)
 	return 0;
 }
 
+/* What may pass is no fault of the document. */
+static int code_of_load(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? TTRPC_RESOURCE_EXHAUSTED :
+	       r == -EIO				     ? TTRPC_UNKNOWN :
+							       TTRPC_INVALID_ARGUMENT;
+}
+
 static int prepare_bundle(struct container *c, struct creation *cr, struct err *e)
 {
 	struct spec_error se;
@@ -425,8 +433,7 @@ static int prepare_bundle(struct container *c, struct creation *cr, struct err *
 		return err_nomem(e);
 	r = spec_load(c->bundle, &c->spec, &se);
 	if (r < 0)
-		return err_set(e, r == -ENOMEM ? TTRPC_RESOURCE_EXHAUSTED : TTRPC_INVALID_ARGUMENT,
-			       "%s", se.text);
+		return err_set(e, code_of_load(r), "%s", se.text);
 	if (log_policy_parse(&c->log_policy, c->spec.log_policy, c->spec.log_rate, e) < 0)
 		return -e->code;
 	r = verdict_config(c->bundle, c->options.binary_name, c->id, e);

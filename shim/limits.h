@@ -34,8 +34,9 @@
 
 /*
  * An init's exit is told when the client has read its output, or has read nothing of it
- * for so long; looked for so often. containerd before 1.6.22 closes its ends when it knows
- * of the exit, and loses what is in them; on a busy machine it has needed 60 ms.
+ * for so long; looked for so often. A containerd of before June 2023 (its pull request
+ * 8643) closes its ends when it knows of the exit, and loses what is in them; on a busy
+ * machine it has needed 60 ms.
  */
 #define LIMIT_UNREAD_MS 200
 #define LIMIT_UNREAD_LOOK_MS 1

@@ -305,6 +305,8 @@ static void no_descriptors(void **st)
 	limit(RLIMIT_NOFILE, 0, &old);
 	exec_add("c1", "e1", "exit 5");
 	assert_int_not_equal(await(ask_start("c1", "e1"))->code, TTRPC_OK);
+	fails_with(ask_create(bundle("c2", "exit 0"), NULL), TTRPC_RESOURCE_EXHAUSTED,
+		   "config.json");
 	ok(ask_state("c1", NULL));
 	write_file(in_dir("end"), "", 0);
 	assert_int_equal(wait_exit("c1", "ends")->exit_status, 3);

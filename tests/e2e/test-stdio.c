@@ -246,7 +246,7 @@ static void leftover_child(void **st)
 	shutdown_shim();
 }
 
-/* containerd before 1.6.22 loses what it has not read when it knows of the exit. */
+/* A containerd of before June 2023 loses what it has not read when it knows of the exit. */
 static void exit_is_told_when_all_is_read(void **st)
 {
 	struct bundle *b = shim_for("c1", text("printf end; touch %s", in_dir("written")));
