@@ -280,7 +280,7 @@ static int run(struct start *st, struct err *e)
 		return err_set(e, TTRPC_INVALID_ARGUMENT, "-id \"%s\" is no identifier", f->id);
 	if (reap_supported() < 0)
 		return err_set(e, TTRPC_UNIMPLEMENTED, "this kernel cannot wait for a pidfd "
-			       "(pidfd_open(2), waitid(2)): Linux 5.4 or later is needed");
+			       "(pidfd_open(2), P_PIDFD): Linux 5.4 or later is needed");
 	if (read_input(st, e) < 0)
 		return -e->code;
 	if (!getcwd(cwd, sizeof(cwd)))
