@@ -336,7 +336,7 @@ soak: $(SHIM) $(FAKES) $(B)/tests/e2e/test-soak ## 100,000 execs leave nothing; 
 	@SOAK_EXECS=100000 SOAK_IDLE=60 TEST_TIMEOUT=7200 tests/run $(B)/tests/e2e/test-soak
 .PHONY: check-static
 check-static: $(FAKES) $(TOOLS) $(E2E) ## the static build, over the fake runtime
-	@$(SUBMAKE) STATIC=1 B=build/static all
+	@$(SUBMAKE) STATIC=1 B=build/static all build/static/shim-without-criu
 	@for f in containerd-shim-brass-v2 brass; do \
 		! readelf -l build/static/$$f | grep INTERP || exit; done
 	@BRASS_SHIM=$(abspath build/static/containerd-shim-brass-v2) tests/run $(E2E)

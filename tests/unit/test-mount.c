@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -438,8 +439,13 @@ static void targets_are_so_deep(void **st)
 	close(at);
 	assert_int_equal(target_walk(root, path), -ENAMETOOLONG);
 	at = target_open(root, path);
-	assert_true(at >= 0);
-	close(at);
+	if (syscall(SYS_openat2, root, NULL, NULL, 0) < 0 && errno == ENOSYS) {
+		/* It walks as well: qemu's users have no openat2(2). */
+		assert_int_equal(at, -ENAMETOOLONG);
+	} else {
+		assert_true(at >= 0);
+		close(at);
+	}
 	for (size_t i = LIMIT_TARGET_DEPTH; i > 0; i--) {
 		path[2 * i - 1] = 0;
 		assert_int_equal(unlinkat(root, path, AT_REMOVEDIR), 0);

@@ -116,7 +116,10 @@ static void looks_in_parts(void **st)
 	uint64_t begin;
 
 	(void)st;
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+		print_message("no PR_SET_CHILD_SUBREAPER, which qemu's users have not\n");
+		skip();
+	}
 	assert_int_equal(pipe(theirs), 0);
 	assert_int_equal(pipe(parents), 0);
 	assert_int_equal(loop_init(&l), 0);
