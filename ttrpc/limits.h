@@ -16,6 +16,14 @@
 /* What a handler may ask for, for one call. */
 #define TTRPC_LIMIT_HANDLER (16u << 20)
 
+/*
+ * When as many calls are open as may be, a connection that has but few of them gets one
+ * more, so that somebody's many Waits do not keep another from Kill: so few, and so great a
+ * part of the limit is for that.
+ */
+#define TTRPC_LIMIT_FEW 16
+#define TTRPC_LIMIT_RESERVE 8
+
 /* Unsent bytes of a client from which on nothing more is taken: two of the longest frames. */
 #define TTRPC_LIMIT_CLIENT_OUTPUT (2 * (size_t)TTRPC_MAX_PAYLOAD)
 

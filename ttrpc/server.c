@@ -103,6 +103,7 @@ static void dispatch(struct ttrpc_call *call, const struct frame *f)
 static void request_frame(struct ttrpc_server *s, struct ttrpc_conn *c,
 			  const struct frame *f)
 {
+	unsigned most = s->limits.all_calls;
 	struct ttrpc_call *call;
 
 	if (f->stream <= c->last_stream) {
@@ -117,10 +118,11 @@ static void request_frame(struct ttrpc_server *s, struct ttrpc_conn *c,
 			    c->n_calls, s->limits.calls);
 		return;
 	}
-	if (s->n_calls >= s->limits.all_calls) {
+	if (c->n_calls < TTRPC_LIMIT_FEW)
+		most += most / TTRPC_LIMIT_RESERVE;
+	if (s->n_calls >= most) {
 		call_refuse(c, f->stream, TTRPC_RESOURCE_EXHAUSTED,
-			    "%u calls are being worked on, the limit is %u",
-			    s->n_calls, s->limits.all_calls);
+			    "%u calls are being worked on, the limit is %u", s->n_calls, most);
 		return;
 	}
 	call = call_new(s, c, f->stream, f->length);

@@ -63,7 +63,8 @@ struct ttrpc_limits {
 	unsigned calls;
 	/*
 	 * Owed by the handlers, over all connections; those count whose peer is
-	 * gone or was told that time is up. More are answered ResourceExhausted.
+	 * gone or was told that time is up. More are answered ResourceExhausted;
+	 * a connection with few calls may have an eighth more.
 	 */
 	unsigned all_calls;
 	/*

@@ -52,6 +52,32 @@ static void calls_owed_to_nobody(void **state)
 	want(1, TTRPC_RESOURCE_EXHAUSTED, "2 calls are being worked on, the limit is 2");
 }
 
+/* Somebody has all the calls that there are: who has few can still be heard. */
+static void few_calls_beside_many(void **state)
+{
+	enum { ALL = 4 * TTRPC_LIMIT_RESERVE, MORE = ALL / TTRPC_LIMIT_RESERVE };
+	int busy;
+	uint32_t id;
+
+	(void)state;
+	open_with(10, 2 * ALL, ALL, 1 << 20);
+	for (id = 0; id < ALL; id++)
+		rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
+	run_until(&rig.n_handled, ALL);
+	rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
+	want(2 * id + 1, TTRPC_RESOURCE_EXHAUSTED,
+	     "32 calls are being worked on, the limit is 32");
+	busy = rig.peer;
+	rig.peer = rig_connect(&rig);
+	for (id = 0; id < MORE; id++)
+		rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
+	run_until(&rig.n_handled, ALL + MORE);
+	rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
+	want(2 * id + 1, TTRPC_RESOURCE_EXHAUSTED,
+	     "36 calls are being worked on, the limit is 36");
+	close(busy);
+}
+
 static void connections(void **state)
 {
 	int second;
@@ -361,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_OWN(calls_in_flight),
 		TEST_OWN(calls_owed_to_nobody),
+		TEST_OWN(few_calls_beside_many),
 		TEST_OWN(connections),
 		TEST_OWN(slow_reader),
 		TEST_OWN(slow_reader_hangs_up),
