@@ -78,7 +78,8 @@ static void while_the_runtime_hangs(void **st)
 /* The container is there, and its client is not: a signal is for the process, SIGKILL is the end. */
 static void while_nobody_reads(void **st)
 {
-	struct bundle *b = shim_for("c1", "trap : TERM; while :; do sleep 1; done");
+	struct bundle *b = shim_for("c1", text("trap : TERM; touch %s; while :; do sleep 1; done",
+					       in_dir("trapped")));
 	char *out = make_fifo("out");
 	struct answer *starting;
 
@@ -86,6 +87,7 @@ static void while_nobody_reads(void **st)
 	ok(ask_create_from_checkpoint(b, out));
 	starting = ask_start("c1", NULL);
 	until(state("c1", NULL)->pid != 0);
+	until(exists(in_dir("trapped")));
 	kill_task("c1", NULL, SIGTERM);
 	kill_task("c1", NULL, SIGKILL);
 	fails(starting, TTRPC_UNKNOWN,
