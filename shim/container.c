@@ -144,8 +144,9 @@ struct container *container_find(struct shim *s, const char *id, bool reserved)
 
 bool container_is_busy(const struct container *c)
 {
-	return child_is_watched(&c->init.child) || !list_empty(&c->init.ops) ||
-	       c->n_live_execs > 0;
+	/* exec_drain: the init has ended, and this is yet to be told. */
+	return child_is_watched(&c->init.child) || timer_is_armed(&c->exec_drain) ||
+	       !list_empty(&c->init.ops) || c->n_live_execs > 0;
 }
 
 bool container_is_over(const struct container *c)

@@ -279,8 +279,9 @@ void process_give_up_execs(struct timer *t)
 	struct container *c = container_of(t, struct container, exec_drain);
 	struct process *exec;
 
-	log_write(LOG_WARN, c->id, "%u processes of a dead container are still there",
-		  c->n_live_execs);
+	if (c->n_live_execs > 0)
+		log_write(LOG_WARN, c->id, "%u processes of a dead container are still there",
+			  c->n_live_execs);
 	/* No exec starts after its container's end was told. */
 	list_for_each(exec, &c->execs, link)
 		launch_give_up(exec);

@@ -160,7 +160,7 @@ void container_look_again(struct container *c);
 void container_free(struct container *c);
 /* NULL: unknown. @reserved: also one whose Create is still under way. */
 struct container *container_find(struct shim *s, const char *id, bool reserved);
-/* A process runs, or a call that is about the init. */
+/* A process runs, its end is yet to be told, or a call that is about the init runs. */
 bool container_is_busy(const struct container *c);
 /* Its end was told, and nothing is under way: it is only to be deleted. */
 bool container_is_over(const struct container *c);

@@ -185,6 +185,29 @@ static void sigterm_and_nobody_reads(void **st)
 	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
 }
 
+/* The container has ended, and nobody was told yet, since what it wrote is being read. */
+static void sigterm_before_the_exit_is_told(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *out = reader_open(io.out);
+	struct bundle *b;
+	pid_t pid;
+
+	(void)st;
+	reader_pause(out, true);
+	b = shim_for("c1", "echo unread; exit 3");
+	pid = (pid_t)create_io(b, &io);
+	start("c1", NULL);
+	until(!is_alive(pid));
+	kill(e2e.server, SIGTERM);
+	expect_events("create c1", "start c1", "exit c1 c1 3");
+	reader_pause(out, false);
+	until(out->eof);
+	assert_string_equal(out->data, "unread\n");
+	assert_int_equal(shim_ended(), 0);
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
 static void other_signals(void **st)
 {
 	(void)st;
@@ -356,6 +379,7 @@ E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
 	  E2E(lease_without_connection), E2E(lease_after_connection),
 	  E2E(no_lease_with_container), E2E(sigterm_without_container),
 	  E2E(sigterm_with_container),
-	  E2E(sigterm_and_a_late_reader), E2E(sigterm_and_nobody_reads), E2E(other_signals), E2E(orphans_are_reaped),
+	  E2E(sigterm_and_a_late_reader), E2E(sigterm_and_nobody_reads),
+	  E2E(sigterm_before_the_exit_is_told), E2E(other_signals), E2E(orphans_are_reaped),
 	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd),
 	  E2E(containerd_out_of_sight), E2E(containerd_elsewhere))
