@@ -156,16 +156,17 @@ static void on_recorded(struct child *child)
 }
 
 /* For a "delete" when we are gone; who waits for the exit does not wait for a disk. */
-static void record_exit(struct container *c, const struct exit_record *exit)
+static void record_exit(struct container *c)
 {
-	struct recording r = { c->bundle, exit };
+	const struct exit_record exit = process_exit(&c->init);
+	struct recording r = { c->bundle, &exit };
 	const int fds[] = { 2, 2, 2 }; /* the log is 2 */
 	const struct spawn s = { .fds = fds, .n_fds = ARRAY_SIZE(fds) };
 	pid_t pid;
 	int e;
 
 	if (!c->on_disk) {
-		bundle_write_exit(c->bundle, exit);
+		bundle_write_exit(c->bundle, &exit);
 		return;
 	}
 	e = spawn_fork(&s, write_exit, &r, &pid);
@@ -183,11 +184,6 @@ static void finish_exit(struct process *p)
 
 	p->exit_seen = false;
 	p->state = PROC_STOPPED;
-	if (process_is_init(p)) {
-		const struct exit_record r = process_exit(p);
-
-		record_exit(c, &r);
-	}
 	io_process_ended(&p->io);
 	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id,
 		  p->pid, p->exit_status);
@@ -264,6 +260,7 @@ static void on_init_exit(struct container *c)
 	struct process *exec;
 
 	c->init_dead = true;
+	record_exit(c);
 	/* Whoever made the cgroup may remove it before the last exec has gone. */
 	oom_last_look(c);
 	c->killing = !kill_remains(c);

@@ -105,6 +105,26 @@ static void after_exit(void **st)
 	assert_int_equal(delete_command(HERE, b)->exit_status, 7);
 }
 
+/* How it ended is on record though nobody was told: its output was being read. */
+static void before_the_exit_is_told(void **st)
+{
+	struct stdio io = { .out = make_fifo("out") };
+	struct reader *out = reader_open(io.out);
+	struct bundle *b = shim_for("c1", "echo unread; exit 7");
+	char *record = text("%s/exit", b->dir);
+	struct answer *waiting;
+
+	(void)st;
+	reader_pause(out, true);
+	create_io(b, &io);
+	start("c1", NULL);
+	waiting = ask_wait("c1", NULL);
+	until(exists(record));
+	kill_shim();
+	assert_false(waiting->done && waiting->code == TTRPC_OK);
+	assert_int_equal(delete_command(HERE, b)->exit_status, 7);
+}
+
 /* Created and never started. */
 static void created_only(void **st)
 {
@@ -273,6 +293,7 @@ static void delete_unmounts(void **st)
 }
 
 E2E_GROUP(E2E(after_normal_delete), E2E(while_running), E2E(after_exit),
+	  E2E(before_the_exit_is_told),
 	  E2E(created_only), E2E(nothing_there), E2E(strangers_pid), E2E(runtime_hangs),
 	  E2E(rootfs_bind), E2E(rootfs_overlay), E2E(failed_create_unmounts),
 	  E2E(delete_unmounts))
