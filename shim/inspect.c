@@ -292,6 +292,7 @@ static void put_limits(struct json_out *o, const struct limits *l)
 	put_int(o, "fifo_ms", (int64_t)(l->fifo_ns / LOOP_MSEC));
 	put_int(o, "drain_ms", (int64_t)(l->drain_ns / LOOP_MSEC));
 	put_int(o, "exec_drain_ms", (int64_t)(l->exec_drain_ns / LOOP_MSEC));
+	put_int(o, "unread_ms", (int64_t)(l->unread_ns / LOOP_MSEC));
 	put_int(o, "lease_ms", (int64_t)(l->lease_ns / LOOP_MSEC));
 	put_int(o, "event_bytes", LIMIT_EVENT_BYTES);
 	put_int(o, "containers", LIMIT_CONTAINERS);

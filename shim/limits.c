@@ -22,6 +22,7 @@ void limits_load(struct limits *l)
 	l->fifo_ns = setting("BRASS_FIFO_TIMEOUT_MS", LIMIT_FIFO_MS) * LOOP_MSEC;
 	l->drain_ns = setting("BRASS_DRAIN_TIMEOUT_MS", LIMIT_DRAIN_MS) * LOOP_MSEC;
 	l->exec_drain_ns = setting("BRASS_EXEC_DRAIN_TIMEOUT_MS", LIMIT_EXEC_DRAIN_MS) * LOOP_MSEC;
+	l->unread_ns = setting("BRASS_UNREAD_TIMEOUT_MS", LIMIT_UNREAD_MS) * LOOP_MSEC;
 	l->lease_ns = setting("BRASS_LEASE_MS", LIMIT_LEASE_MS) * LOOP_MSEC;
 	l->unused_ns = setting("BRASS_UNUSED_MS", LIMIT_UNUSED_MS) * LOOP_MSEC;
 	l->runtime_ms = (unsigned)setting("BRASS_RUNTIME_TIMEOUT_MS", LIMIT_RUNTIME_MS);

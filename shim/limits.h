@@ -34,7 +34,7 @@
 
 /*
  * An init's exit is told when the client has read its output, or has read nothing of it
- * for so long; looked for so often. A containerd of before June 2023 (its pull request
+ * for so long (BRASS_UNREAD_TIMEOUT_MS); looked for so often. A containerd of before June 2023 (its pull request
  * 8643) closes its ends when it knows of the exit, and loses what is in them; on a busy
  * machine it has needed 60 ms.
  */
@@ -285,7 +285,7 @@
 #define LIMIT_LOG_SKIP (16u << 10)
 
 struct limits {
-	uint64_t fifo_ns, drain_ns, exec_drain_ns, lease_ns, unused_ns;
+	uint64_t fifo_ns, drain_ns, exec_drain_ns, unread_ns, lease_ns, unused_ns;
 	unsigned runtime_ms, mount_ms, rest_ms;
 };
 

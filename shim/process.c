@@ -221,7 +221,7 @@ static bool is_being_read(struct container *c)
 		c->unread = unread;
 		c->unread_since = now;
 	}
-	if (now - c->unread_since >= LIMIT_UNREAD_MS * LOOP_MSEC)
+	if (now - c->unread_since >= c->shim->limits.unread_ns)
 		return false;
 	timer_arm(&c->shim->loop, &c->unread_look, now + LIMIT_UNREAD_LOOK_MS * LOOP_MSEC);
 	return true;
