@@ -11,9 +11,8 @@
 #include <sys/stat.h>
 
 #include "shim/limits.h"
-#include "spec/spec.h"
 #include "shim/util.h"
-
+#include "spec/spec.h"
 
 static void finish(struct command *c)
 {
