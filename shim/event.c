@@ -7,7 +7,9 @@
  *
  * There is no timeout on the answer. A containerd that is frozen will take the
  * event when it thaws, and sending it twice would make it happen twice; one
- * that has died closes the connection, and its successor has not seen it.
+ * that has died closes the connection, and its successor has not seen it. An
+ * answer that is an error is no answer, for a while: it may be about to start or
+ * to end.
  */
 #include "shim/event.h"
 
@@ -94,6 +96,7 @@ static void try_later(struct event_queue *q)
 {
 	uint64_t pause;
 
+	q->refused_since = 0;
 	watch_folder(q);
 	pause = q->folder.fd >= 0 ? LIMIT_EVENT_PAUSE_MS : LIMIT_EVENT_BLIND_MS;
 	timer_arm_in(q->loop, &q->retry,
@@ -101,6 +104,24 @@ static void try_later(struct event_queue *q)
 						     : pause * LOOP_MSEC);
 	if (q->attempts < LIMIT_EVENT_TRIES)
 		q->attempts++;
+}
+
+/* False: it has been refused for too long. */
+static bool try_again(struct event_queue *q, const char *code, const char *message)
+{
+	uint64_t now = loop_now();
+
+	if (!q->refused_since) {
+		q->refused_since = now;
+		log_write(LOG_WARN, NULL, "containerd refuses an event, which is kept: %s: %s",
+			  code, message);
+	}
+	if (now - q->refused_since >= LIMIT_EVENT_REFUSED_MS * LOOP_MSEC)
+		return false;
+	timer_arm(q->loop, &q->retry, now + (RETRY_FIRST << q->attempts));
+	if (q->attempts < LIMIT_EVENT_TRIES)
+		q->attempts++;
+	return true;
 }
 
 static void drop(struct event_queue *q, struct event *e)
@@ -126,10 +147,15 @@ static void on_sent(struct ttrpc_request *r, int code, const char *message,
 		try_later(q);
 		return;
 	}
-	if (code != TTRPC_OK)
-		log_write(LOG_ERROR, NULL, "containerd refused an event: %s: %s",
+	if (code != TTRPC_OK && try_again(q, ttrpc_code_name(code), message))
+		return;
+	if (code != TTRPC_OK) {
+		q->dropped++;
+		log_write(LOG_ERROR, NULL, "containerd goes on refusing an event, which is dropped: %s: %s",
 			  ttrpc_code_name(code), message);
+	}
 	q->attempts = 0;
+	q->refused_since = 0;
 	stop_watching_folder(q);
 	drop(q, first);
 	if (!list_empty(&q->events))

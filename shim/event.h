@@ -46,6 +46,7 @@ struct event_queue {
 	struct watch folder; /* inotify(7) on the socket's folder, while it is away */
 	struct timer retry;
 	unsigned attempts; /* in a row that failed */
+	uint64_t refused_since; /* the first event, on the loop's clock; 0: it is not */
 	/* The queue has become empty; may be NULL. */
 	void (*emptied)(struct event_queue *q);
 };

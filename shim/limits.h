@@ -132,6 +132,9 @@
 #define LIMIT_EVENT_PAUSE_MS 60000
 #define LIMIT_EVENT_BLIND_MS 4000
 
+/* An event that containerd answers with an error is sent again for so long, as the stock shim does. */
+#define LIMIT_EVENT_REFUSED_MS 20000
+
 /*
  * A container at its limit is reclaimed from all the time, and memory.events says so
  * a hundred times a second. The less is found in it the longer it is let be, up to

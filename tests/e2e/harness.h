@@ -326,7 +326,12 @@ struct event {
 };
 
 /* How the sink treats what it gets. */
-enum sink_mode { SINK_TAKE, SINK_SILENT, SINK_REFUSE };
+enum sink_mode {
+	SINK_TAKE,
+	SINK_SILENT,
+	SINK_REFUSE, /* as one that is away: Unavailable */
+	SINK_FAIL, /* another error */
+};
 
 void sink_open(void); /* done by setup */
 void sink_bind(void); /* its socket is there, and refuses connections until sink_open() */
@@ -335,6 +340,7 @@ void sink_set(enum sink_mode mode);
 /* From now on events are only written to @fd, a line each, before they are acknowledged. */
 void sink_record(int fd);
 size_t sink_count(void);
+unsigned sink_failed(void); /* how often, in SINK_FAIL */
 /* Event number @i; waits for it. */
 #define event(i) event_at(HERE, i)
 const struct event *event_at(struct where w, size_t i);

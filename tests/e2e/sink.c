@@ -25,6 +25,7 @@ static struct {
 	struct list parked;
 	struct event *events[MAX_EVENTS];
 	size_t n, expected;
+	unsigned failed; /* how often, in SINK_FAIL */
 	int record; /* descriptor, if is_recorded */
 	bool is_recorded;
 } sink;
@@ -139,6 +140,10 @@ static void handle(struct ttrpc_call *call, const ProtobufCMessage *request)
 	case SINK_REFUSE:
 		ttrpc_call_fail(call, TTRPC_UNAVAILABLE, "the sink refuses");
 		break;
+	case SINK_FAIL:
+		sink.failed++;
+		ttrpc_call_fail(call, TTRPC_UNKNOWN, "the sink fails");
+		break;
 	case SINK_SILENT:
 		p = ttrpc_call_alloc(call, sizeof(*p));
 		*p = (struct parked){ .call = call, .request = request };
@@ -228,6 +233,11 @@ void sink_free(void)
 size_t sink_count(void)
 {
 	return sink.n;
+}
+
+unsigned sink_failed(void)
+{
+	return sink.failed;
 }
 
 const struct event *event_at(struct where w, size_t i)

@@ -39,6 +39,41 @@ static void events_that_nobody_takes(void **st)
 	clock_close();
 }
 
+/* Another error than the last has come. */
+static void until_refused_again(void)
+{
+	unsigned n = sink_failed();
+
+	until(sink_failed() > n);
+}
+
+/* LIMIT_EVENT_REFUSED_MS: the next one is no worse for it. */
+static void event_that_is_refused_for_good(void **st)
+{
+	(void)st;
+	clock_open();
+	sink_set(SINK_FAIL);
+	create(shim_for("c1", "exec sleep 1000"));
+	start("c1", NULL);
+	until(sink_failed() > 0);
+	clock_pass(LIMIT_EVENT_REFUSED_MS - 2 * SECOND);
+	until_refused_again();
+	sink_set(SINK_TAKE);
+	expect_events("create c1", "start c1");
+	sink_set(SINK_FAIL);
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	until_refused_again();
+	clock_pass(LIMIT_EVENT_REFUSED_MS);
+	until_refused_again();
+	sink_set(SINK_TAKE);
+	expect_events("delete c1 137");
+	shutdown_shim();
+	expect_no_more_events();
+	clock_close();
+}
+
 /* LIMIT_UNUSED_MS: a containerd that has come back, and knows of no container here. */
 static void connected_and_never_used(void **st)
 {
@@ -250,6 +285,6 @@ static void cgroup_that_is_never_ready(void **st)
 	umount2(far, MNT_DETACH);
 }
 
-E2E_GROUP(E2E(events_that_nobody_takes), E2E(connected_and_never_used), E2E(containerd_that_nobody_announces),
+E2E_GROUP(E2E(events_that_nobody_takes), E2E(event_that_is_refused_for_good), E2E(connected_and_never_used), E2E(containerd_that_nobody_announces),
 	  E2E(init_that_does_not_die), E2E(unmount_after_a_runtime_that_hangs),
 	  E2E(cgroup_that_is_never_ready))

@@ -104,6 +104,22 @@ static void sink_refuses(void **st)
 	expect_no_more_events();
 }
 
+/* Its answers are errors for a while: the same. */
+static void sink_fails(void **st)
+{
+	(void)st;
+	sink_set(SINK_FAIL);
+	shim();
+	live("c1", 1);
+	live("c2", 2);
+	until(sink_failed() > 3);
+	sink_set(SINK_TAKE);
+	expect_life("c1", 1);
+	expect_life("c2", 2);
+	shutdown_shim();
+	expect_no_more_events();
+}
+
 /* 300 execs while nobody listens: the order of each is kept, no exit is lost. */
 static void many_events(void **st)
 {
@@ -173,5 +189,5 @@ static void shutdown_and_no_sink_ever(void **st)
 }
 
 E2E_GROUP(E2E(sink_comes_late), E2E(sink_comes_and_goes), E2E(sink_dies_with_an_event),
-	  E2E(sink_refuses), E2E(many_events), E2E(shutdown_without_sink),
+	  E2E(sink_refuses), E2E(sink_fails), E2E(many_events), E2E(shutdown_without_sink),
 	  E2E(shutdown_and_no_sink_ever))
