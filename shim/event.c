@@ -6,10 +6,11 @@
  * connection side by side, so a second one might overtake the first.
  *
  * There is no timeout on the answer. A containerd that is frozen will take the
- * event when it thaws, and sending it twice would make it happen twice; one
- * that has died closes the connection, and its successor has not seen it. An
- * answer that is an error is no answer, for a while: it may be about to start or
- * to end.
+ * event when it thaws, and sending it twice would make it happen twice; one that
+ * has died closes the connection, and its successor has not seen it. If it cannot
+ * close it, since a thread of it hangs in the kernel, a new socket in the place of
+ * its own says that there is a successor. An answer that is an error is no answer,
+ * for a while: containerd may be about to start or to end.
  */
 #include "shim/event.h"
 
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "events.pb-c.h"
 #include "forward.pb-c.h"
@@ -164,16 +166,36 @@ static void on_sent(struct ttrpc_request *r, int code, const char *message,
 		q->emptied(q);
 }
 
+static void remember_socket(struct event_queue *q)
+{
+	struct stat st = { 0 };
+
+	stat(q->path, &st);
+	q->dev = st.st_dev;
+	q->ino = st.st_ino;
+}
+
+/* Another one listens in the place of whom the event was sent to. */
+static bool is_superseded(const struct event_queue *q)
+{
+	struct stat st;
+
+	return stat(q->path, &st) == 0 && (st.st_dev != q->dev || st.st_ino != q->ino);
+}
+
 static void send_first(struct event_queue *q)
 {
 	const struct ttrpc_metadata ns = { "containerd-namespace-ttrpc", q->ns };
 	struct event *first = list_first(&q->events, struct event, link);
+	bool connected = q->client.conn;
 	int r;
 
 	if (!first || q->request.client || timer_is_armed(&q->retry))
 		return;
 	r = ttrpc_request_send(&q->client, &q->request, SERVICE, "Forward", &ns, 1,
 			       first->data, first->len, 0);
+	if (r == 0 && !connected)
+		remember_socket(q);
 	if (r == -EMSGSIZE) {
 		log_write(LOG_ERROR, NULL,
 			  "an event of %zu bytes is too large to be sent", first->len);
@@ -486,6 +508,16 @@ void event_queue_fini(struct event_queue *q)
 
 void event_queue_hurry(struct event_queue *q)
 {
+	if (q->request.client) {
+		/* Who has come to us may be about to listen. */
+		watch_folder(q);
+		if (is_superseded(q)) {
+			log_write(LOG_INFO, NULL, "containerd has a successor: what it has not "
+				  "acknowledged is sent to that one");
+			ttrpc_client_close(&q->client);
+		}
+		return;
+	}
 	/* It is connected, or there is nothing to tell; else who calls all the time puts nothing off. */
 	if (!timer_is_armed(&q->retry) || q->retry.due <= loop_now() + RETRY_FIRST)
 		return;

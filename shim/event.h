@@ -2,8 +2,9 @@
 /*
  * What happens to a container, told to containerd (contract 3.3, 3.4, 10): one
  * event at a time, in order, each kept until it has been acknowledged. A
- * containerd that is stopped is waited for; one that is gone is looked for when
- * something happens to its socket, when somebody connects to us, and once a minute.
+ * containerd that is stopped is waited for, unless it has a successor; one that is
+ * gone is looked for when something happens to its socket, when somebody connects to
+ * us, and once a minute.
  *
  * Memory is bounded: what is given up first (LIMIT_EVENT_BYTES) is never an exit, then
  * (LIMIT_EVENT_EXIT_BYTES) those of execs, and those of containers last. An event's memory is made before the thing happens, an exit's with its
@@ -43,6 +44,8 @@ struct event_queue {
 	struct ttrpc_client client;
 	struct ttrpc_request request;
 	char *path; /* of containerd's ttrpc socket; NULL: nobody to tell */
+	dev_t dev; /* of the socket that it is connected to, as ino */
+	ino_t ino;
 	struct watch folder; /* inotify(7) on the socket's folder, while it is away */
 	struct timer retry;
 	unsigned attempts; /* in a row that failed */
@@ -57,7 +60,7 @@ int event_queue_init(struct event_queue *q, struct loop *l, const char *ns,
 /* Drops what is left. */
 void event_queue_fini(struct event_queue *q);
 bool event_queue_is_empty(const struct event_queue *q);
-/* Containerd may be back: looks for it now, if it is away. */
+/* Containerd may be back: looks for it now, if it is away or has not answered. */
 void event_queue_hurry(struct event_queue *q);
 
 /*

@@ -335,6 +335,8 @@ enum sink_mode {
 
 void sink_open(void); /* done by setup */
 void sink_bind(void); /* its socket is there, and refuses connections until sink_open() */
+/* A second one is bound in its place, to be opened; what the first was sent stays with it. */
+void sink_supersede(void);
 void sink_close(void); /* as if containerd were gone: the socket is unlinked */
 void sink_set(enum sink_mode mode);
 /* From now on events are only written to @fd, a line each, before they are acknowledged. */

@@ -20,9 +20,11 @@ static struct {
 	int bound; /* the descriptor that is to be opened, if is_bound */
 	bool is_bound;
 	enum sink_mode mode;
-	struct ttrpc_server server;
-	struct ttrpc_service service;
-	struct list parked;
+	struct {
+		struct ttrpc_server server;
+		struct ttrpc_service service;
+	} of[2], *now;
+	struct list parked, lost;
 	struct event *events[MAX_EVENTS];
 	size_t n, expected;
 	unsigned failed; /* how often, in SINK_FAIL */
@@ -165,31 +167,34 @@ void sink_bind(void)
 
 void sink_open(void)
 {
-	if (!sink.parked.next)
+	if (!sink.parked.next) {
 		list_init(&sink.parked);
+		list_init(&sink.lost);
+	}
 	if (!sink.is_bound)
 		sink_bind();
 	sink.is_bound = false;
+	sink.now = sink.open ? &sink.of[1] : &sink.of[0];
 	if (listen(sink.bound, 16) < 0 ||
-	    ttrpc_server_open(&sink.server, &e2e.loop, sink.bound, NULL) < 0)
+	    ttrpc_server_open(&sink.now->server, &e2e.loop, sink.bound, NULL) < 0)
 		fail_at(HERE, "sink: %s", strerror(errno));
-	sink.service = (struct ttrpc_service){
+	sink.now->service = (struct ttrpc_service){
 		.name = "containerd.services.events.ttrpc.v1.Events",
 		.descriptor = &forward__events__descriptor,
 		.handle = handle,
 	};
-	ttrpc_server_add(&sink.server, &sink.service);
+	ttrpc_server_add(&sink.now->server, &sink.now->service);
 	sink.open = true;
 }
 
 /* What was parked is owed an answer, also when nobody can hear it any more. */
-static void unpark(bool refuse)
+static void unpark(struct list *from, bool refuse)
 {
 	struct list parked;
 	struct parked *p;
 
 	list_init(&parked);
-	list_splice(&parked, &sink.parked);
+	list_splice(&parked, from);
 	list_for_each(p, &parked, link) {
 		list_del(&p->link);
 		if (refuse)
@@ -202,7 +207,16 @@ static void unpark(bool refuse)
 void sink_set(enum sink_mode mode)
 {
 	sink.mode = mode;
-	unpark(false);
+	unpark(&sink.parked, false);
+}
+
+void sink_supersede(void)
+{
+	assert_true(sink.open && sink.now == &sink.of[0]);
+	list_splice(&sink.lost, &sink.parked);
+	sink.mode = SINK_TAKE;
+	unlink(e2e.ttrpc_address);
+	sink_bind();
 }
 
 void sink_record(int fd)
@@ -215,8 +229,11 @@ void sink_close(void)
 {
 	if (!sink.open)
 		return;
-	ttrpc_server_close(&sink.server);
-	unpark(true);
+	if (sink.now == &sink.of[1])
+		ttrpc_server_close(&sink.of[1].server);
+	ttrpc_server_close(&sink.of[0].server);
+	unpark(&sink.parked, true);
+	unpark(&sink.lost, true);
 	unlink(e2e.ttrpc_address);
 	sink.open = false;
 }

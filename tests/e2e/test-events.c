@@ -88,6 +88,27 @@ static void sink_dies_with_an_event(void **st)
 	expect_no_more_events();
 }
 
+/* It hangs with an event in hand, and has a successor before it closes the connection. */
+static void sink_has_a_successor(void **st)
+{
+	static struct ttrpc_client other;
+
+	(void)st;
+	sink_set(SINK_SILENT);
+	shim();
+	live("c1", 1);
+	sink_supersede();
+	ttrpc_client_init(&other, &e2e.loop, e2e.path);
+	assert_int_equal(ttrpc_client_connect(&other), 0);
+	live("c2", 2);
+	sink_open();
+	expect_life("c1", 1);
+	expect_life("c2", 2);
+	ttrpc_client_close(&other);
+	shutdown_shim();
+	expect_no_more_events();
+}
+
 /* It refuses for a while: tried again, in order. */
 static void sink_refuses(void **st)
 {
@@ -189,5 +210,5 @@ static void shutdown_and_no_sink_ever(void **st)
 }
 
 E2E_GROUP(E2E(sink_comes_late), E2E(sink_comes_and_goes), E2E(sink_dies_with_an_event),
-	  E2E(sink_refuses), E2E(sink_fails), E2E(many_events), E2E(shutdown_without_sink),
+	  E2E(sink_has_a_successor), E2E(sink_refuses), E2E(sink_fails), E2E(many_events), E2E(shutdown_without_sink),
 	  E2E(shutdown_and_no_sink_ever))
