@@ -247,19 +247,18 @@ static void leftover_child(void **st)
 }
 
 /* A containerd of before June 2023 loses what it has not read when it knows of the exit. */
-static void exit_is_told_when_all_is_read(void **st)
+static void end_unread(struct stdio *io)
 {
-	struct stdio io = out_and_err();
-	struct reader *out = reader_open(io.out);
+	struct reader *out = reader_open(io->out);
 	struct answer *waiting;
 	struct bundle *b;
 
-	(void)st;
 	e2e.extra_env[0] = "BRASS_UNREAD_TIMEOUT_MS=60000";
 	b = shim_for("c1", text("printf end; touch %s", in_dir("written")));
-	reader_open(io.err);
+	if (io->err)
+		reader_open(io->err);
 	reader_pause(out, true);
-	create_io(b, &io);
+	create_io(b, io);
 	start("c1", NULL);
 	waiting = ask_wait("c1", NULL);
 	until(exists(in_dir("written")));
@@ -270,6 +269,22 @@ static void exit_is_told_when_all_is_read(void **st)
 	assert_string_equal(out->data, "end");
 	ok(waiting);
 	end();
+}
+
+static void exit_is_told_when_all_is_read(void **st)
+{
+	struct stdio io = out_and_err();
+
+	(void)st;
+	end_unread(&io);
+}
+
+static void exit_is_told_when_a_terminal_is_read(void **st)
+{
+	struct stdio io = { .out = make_fifo("out"), .terminal = true };
+
+	(void)st;
+	end_unread(&io);
 }
 
 /* One that does not read delays it a little, and loses nothing. */
@@ -453,6 +468,7 @@ static void fifo_opened_late(void **st)
 E2E_GROUP(E2E(byte_for_byte), E2E(bytes_arrive_at_once), E2E(slow_reader),
 	  E2E(reader_comes_and_goes), E2E(stdin_and_its_end), E2E(stdin_reattached),
 	  E2E(stdin_nobody_reads), E2E(leftover_child), E2E(late_writer),
-	  E2E(exit_is_told_when_all_is_read), E2E(exit_is_told_though_nobody_reads),
+	  E2E(exit_is_told_when_all_is_read), E2E(exit_is_told_when_a_terminal_is_read),
+	  E2E(exit_is_told_though_nobody_reads),
 	  E2E(regular_files), E2E(only_stdout), E2E(null_io), E2E(bad_paths),
 	  E2E(fifo_nobody_opens), E2E(fifo_opened_late))
