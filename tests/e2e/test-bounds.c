@@ -56,7 +56,7 @@ static void event_that_is_refused_for_good(void **st)
 	create(shim_for("c1", "exec sleep 1000"));
 	start("c1", NULL);
 	until(sink_failed() > 0);
-	clock_pass(LIMIT_EVENT_REFUSED_MS - 2 * SECOND);
+	clock_pass(LIMIT_EVENT_REFUSED_MS / 2);
 	until_refused_again();
 	sink_set(SINK_TAKE);
 	expect_events("create c1", "start c1");
