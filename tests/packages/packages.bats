@@ -54,6 +54,12 @@ ends_with_3() {
 	[ "$(stat -c %a /usr/bin/containerd-shim-brass-v2)" = 755 ]
 }
 
+@test "the examples name the shim where it is" {
+	local path
+	path=$(sed -n 's/^ *runtime_path = "\(.*\)"/\1/p' /usr/share/doc/brass/examples/containerd/config.toml)
+	[ -x "$path" ]
+}
+
 @test "libttrpc-dev: pkg-config's file names what is there" {
 	local pc
 	pc=$(dpkg -L libttrpc-dev | grep '/libttrpc\.pc$')
@@ -88,7 +94,8 @@ ends_with_3() {
 
 @test "removed: the container lives on and ends as it would; a new one is refused" {
 	waits last
-	dpkg --remove brass
+	dpkg --remove brass 2>"$T/err"
+	grep -q 'containers run under 1 of its shims' "$T/err"
 	[ ! -e /usr/bin/containerd-shim-brass-v2 ]
 	exec_prints last check 'echo alive' alive
 	ends_with_3 last
