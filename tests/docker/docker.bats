@@ -4,6 +4,7 @@
 # forky), over a containerd of its own; it knows brass as its default runtime, or has it in
 # the place of the stock shim (HOST_RUNTIME).
 
+bats_require_minimum_version 1.5.0
 load ../host/helper
 eval "host_$(declare -f setup_file)"
 eval "host_$(declare -f teardown_file)"
@@ -25,7 +26,10 @@ default_runtime() {
 
 start_dockerd() {
 	local dir=$CONTAINERD_DIR
-	echo '{}' >"$dir/docker.json"
+	cat >"$dir/docker.json" <<-END
+	{"runtimes": {"by-file": {"runtimeType": "io.containerd.brass.v2", "options":
+	 {"TypeUrl": "containerd.runc.v1.Options", "ConfigPath": "$dir/options.toml"}}}}
+	END
 	dockerd --host "unix://$dir/docker.sock" --containerd "$CONTAINERD_ADDRESS" \
 		--containerd-namespace "$CONTAINERD_NAMESPACE" \
 		--containerd-plugins-namespace "$CONTAINERD_NAMESPACE-plugins" \
@@ -136,6 +140,14 @@ at_terminal() {
 	cmp "/proc/$(awk '$1 == "PPid:" { print $2 }' "/proc/$(pid_of c1)/status")/exe" \
 		"$BRASS_BUILD/containerd-shim-brass-v2"
 	is c1 '{{.HostConfig.Runtime}}' io.containerd.brass.v2
+}
+
+@test "a runtime of daemon.json with its options in a file" {
+	echo 'BinaryName = "/nowhere/runc"' >"$CONTAINERD_DIR/options.toml"
+	run ! run_box --rm --runtime by-file "$IMAGE" true
+	[[ $output == *'/nowhere/runc: no such file or directory'* ]]
+	echo 'BinaryName = "runc"' >"$CONTAINERD_DIR/options.toml"
+	run_box --rm --runtime by-file "$IMAGE" true
 }
 
 @test "a program that is not there: the message, and 127" {
