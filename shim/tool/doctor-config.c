@@ -8,11 +8,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shim/err.h"
 #include "shim/tool/doctor.h"
 #include "shim/util.h"
-#include "spec/toml.h"
 
 #define DEFAULT_CONFIG "/etc/containerd/config.toml"
 #define BRASS_TYPE "io.containerd.brass.v2"
@@ -23,6 +23,19 @@
 struct runtime_entry {
 	char *name, *type, *path, *binary;
 	bool systemd;
+	bool options; /* others than those that containerd 1.6 passes on */
+	size_t file; /* the number of the last one that has it */
+};
+
+/*
+ * What containerd 1.x takes for the section of its CRI plugin: that of the last file
+ * that has one, with nothing of those before it.
+ */
+struct cri_section {
+	char *name;
+	size_t file;
+	bool runtimes, names_default;
+	bool has_default; /* in a table of its own, as was done once */
 };
 
 struct config {
@@ -34,6 +47,12 @@ struct config {
 	char *imports[MAX_IMPORTS];
 	size_t n_imports;
 	bool no_cri;
+	int64_t version;
+	/* What is being read. */
+	const char *shown;
+	size_t n_files;
+	struct cri_section cri;
+	struct once once;
 	/* Where we are: names with '/' between them; its length for each depth of a value. */
 	char path[1024];
 	size_t base[TOML_MAX_DEPTH + 3];
@@ -54,38 +73,76 @@ static size_t append(struct config *c, size_t at, const struct toml_key *key)
 	return at;
 }
 
-static int on_table(struct toml *t, const struct toml_key *key, bool list)
-{
-	struct config *c = toml_data(t);
-
-	(void)list;
-	c->path[0] = 0;
-	c->base[0] = append(c, 0, key);
-	return 0;
-}
-
-/* The entry of a runtime in whose table "…/containerd/runtimes/NAME/REST" is; *rest is REST. */
+/*
+ * The entry of a runtime in whose table "…/containerd/runtimes/NAME/REST" is; *rest is
+ * REST, "" for the table.
+ */
 static struct runtime_entry *entry_of(struct config *c, const char **rest)
 {
 	static const char mark[] = "/containerd/runtimes/";
-	const char *name = strstr(c->path, mark), *slash;
-	struct runtime_entry *e;
+	const char *name = strstr(c->path, mark);
+	struct runtime_entry *e = c->runtimes;
+	size_t len;
 
-	name = name ? name + strlen(mark) : NULL;
-	slash = name ? strchr(name, '/') : NULL;
-	if (!slash)
+	name = name ? name + strlen(mark) : "";
+	len = strcspn(name, "/");
+	if (!len)
 		return NULL;
-	*rest = slash + 1;
-	for (size_t i = 0; i < c->n_runtimes; i++)
-		if (strlen(c->runtimes[i].name) == (size_t)(slash - name) &&
-		    memcmp(c->runtimes[i].name, name, (size_t)(slash - name)) == 0)
-			return &c->runtimes[i];
-	if (c->n_runtimes == MAX_RUNTIMES)
+	*rest = name + len + (name[len] == '/');
+	while (e < c->runtimes + c->n_runtimes &&
+	       (strlen(e->name) != len || memcmp(e->name, name, len) != 0))
+		e++;
+	if (e == c->runtimes + MAX_RUNTIMES)
 		return NULL;
-	e = &c->runtimes[c->n_runtimes];
-	e->name = strndup(name, (size_t)(slash - name));
-	c->n_runtimes += e->name != NULL;
-	return e->name ? e : NULL;
+	if (e == c->runtimes + c->n_runtimes) {
+		e->name = strndup(name, len);
+		if (!e->name)
+			return NULL;
+		c->n_runtimes++;
+	}
+	e->file = c->n_files;
+	return e;
+}
+
+static const char *cri_name(const struct config *c)
+{
+	return c->version < 2 ? "cri" : "io.containerd.grpc.v1.cri";
+}
+
+static void look_at_section(struct config *c)
+{
+	static const char plugins[] = "/plugins/", name[] = "/containerd/default_runtime";
+	const char *cri = cri_name(c), *rest = c->path + strlen(plugins);
+
+	if (strncmp(c->path, plugins, strlen(plugins)) != 0 ||
+	    strncmp(rest, cri, strlen(cri)) != 0)
+		return;
+	rest += strlen(cri);
+	if (*rest && *rest != '/')
+		return;
+	if (c->cri.file != c->n_files) {
+		free(c->cri.name);
+		c->cri = (struct cri_section){ strdup(c->shown), .file = c->n_files };
+	}
+	if (strcmp(rest, "/containerd/runtimes") == 0 ||
+	    strncmp(rest, "/containerd/runtimes/", 21) == 0)
+		c->cri.runtimes = true;
+	else if (strcmp(rest, "/containerd/default_runtime_name") == 0)
+		c->cri.names_default = true;
+	else if (strncmp(rest, name, strlen(name)) == 0 && rest[strlen(name)] == '/')
+		c->cri.has_default = true;
+}
+
+static int on_table(struct toml *t, const struct toml_key *key, bool list)
+{
+	struct config *c = toml_data(t);
+	const char *rest;
+
+	c->path[0] = 0;
+	c->base[0] = append(c, 0, key);
+	entry_of(c, &rest);
+	look_at_section(c);
+	return once_table(&c->once, t, key, list);
 }
 
 static void keep(char **out, const struct toml_value *v)
@@ -136,6 +193,10 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 	end = append(c, c->base[depth], key);
 	c->base[depth + 1] = c->base[depth + 2] = end;
 	e = entry_of(c, &rest);
+	look_at_section(c);
+	if (e && strncmp(rest, "options/", 8) == 0 &&
+	    strcmp(rest + 8, "ConfigPath") != 0 && strcmp(rest + 8, "TypeUrl") != 0)
+		e->options = true;
 	if (e && strcmp(rest, "runtime_type") == 0)
 		keep(&e->type, v);
 	else if (e && strcmp(rest, "runtime_path") == 0)
@@ -150,7 +211,9 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 		keep_imports(c, key->raw.s);
 	else if (strcmp(c->path, "/disabled_plugins") == 0 && v->kind == TOML_ARRAY)
 		look_for_cri(c, key->raw.s);
-	return 0;
+	else if (strcmp(c->path, "/version") == 0 && v->kind == TOML_INTEGER)
+		c->version = v->integer;
+	return depth ? 0 : once_pair(&c->once, t, key);
 }
 
 /* False: it has said why not. */
@@ -175,6 +238,9 @@ static bool read_file(struct config *c, const char *at, const char *shown)
 	}
 	c->path[0] = 0;
 	c->base[0] = 0;
+	c->shown = shown;
+	c->n_files++;
+	once_release(&c->once);
 	if (toml_parse(&doc, text, len) == 0)
 		return true;
 	doctor_say(c->doctor, FINDING_ERROR, "config",
@@ -228,17 +294,37 @@ static bool is_ignored(const struct doctor *d, const struct runtime_entry *e)
 	       !is_drop_in(d, e);
 }
 
-static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
+/* Why containerd cannot run it: an errno; 0: it can. */
+static int program_error(const struct doctor *d, const char *path)
 {
-	_cleanup_free_ char *at = e->path ? doctor_at(d, e->path) : NULL;
-	_cleanup_free_ char *binary = e->binary ? doctor_find(d, e->binary) : NULL;
+	_cleanup_free_ char *at = doctor_at(d, path);
+	struct stat st;
 
-	if (e->path && (!at || access(at, X_OK) < 0))
+	if (!at)
+		return ENOMEM;
+	if (stat(at, &st) < 0 || access(at, X_OK) < 0)
+		return errno;
+	return S_ISREG(st.st_mode) ? 0 : EACCES;
+}
+
+/* False: it is not to be run; that has been said. */
+static bool has_program(struct doctor *d, const struct runtime_entry *e)
+{
+	int error = e->path ? program_error(d, e->path) : 0;
+
+	if (error)
 		doctor_say(d, FINDING_ERROR, "config",
 			   "install it there, or correct runtime_path",
 			   "runtime \"%s\": %s: %s", e->name, e->path,
-			   err_strerror(errno));
-	else if (is_ignored(d, e))
+			   err_strerror(error));
+	return error == 0;
+}
+
+static void look_at_program(struct doctor *d, const struct runtime_entry *e)
+{
+	if (!has_program(d, e))
+		return;
+	if (is_ignored(d, e))
 		doctor_say(
 			d, FINDING_WARNING, "config",
 			"ln -s containerd-shim-brass-v2 /usr/local/bin/containerd-shim-runc-v2, "
@@ -253,10 +339,28 @@ static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
 	else
 		doctor_say(d, FINDING_OK, "config", "", "runtime \"%s\" is brass (%s)",
 			   e->name, e->path ? e->path : e->type);
-	if (!e->type)
-		doctor_say(d, FINDING_ERROR, "config",
-			   "add runtime_type = \"io.containerd.runc.v2\"",
-			   "runtime \"%s\" has no runtime_type", e->name);
+}
+
+/* containerd 1.6 has a message for the options of runc's types; of others it sends ConfigPath. */
+static bool passes_options(const struct doctor *d, const struct runtime_entry *e)
+{
+	return d->major != 1 || d->minor > 6 || !e->type || has_type(e, STOCK_TYPE) ||
+	       has_type(e, "io.containerd.runc.v1");
+}
+
+static void look_at_options(struct doctor *d, const struct runtime_entry *e)
+{
+	_cleanup_free_ char *binary = e->binary ? doctor_find(d, e->binary) : NULL;
+
+	if (!passes_options(d, e)) {
+		if (e->options)
+			doctor_say(
+				d, FINDING_WARNING, "config",
+				"put them into a file and set ConfigPath = to it, or use containerd 1.7",
+				"runtime \"%s\": containerd 1.6 takes no notice of its options",
+				e->name);
+		return;
+	}
 	if (e->binary && (!binary || access(binary, X_OK) < 0))
 		doctor_say(d, FINDING_ERROR, "config",
 			   "install it, or correct BinaryName",
@@ -272,14 +376,49 @@ static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
 			e->name, e->systemd ? "true" : "false", d->systemd ? "" : "not ");
 }
 
+static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
+{
+	look_at_program(d, e);
+	if (!e->type)
+		doctor_say(d, FINDING_ERROR, "config",
+			   "add runtime_type = \"io.containerd.runc.v2\"",
+			   "runtime \"%s\" has no runtime_type", e->name);
+	look_at_options(d, e);
+}
+
+/* A table of runtimes replaces the one that is built in, and with it the default one. */
+static void judge_default(const struct config *c)
+{
+	const char *name = c->cri.names_default && c->default_runtime ? c->default_runtime
+								      : "runc";
+
+	if (c->doctor->major != 1 || c->version > 2 || c->no_cri || !c->cri.name ||
+	    !c->cri.runtimes || c->cri.has_default || c->n_runtimes == MAX_RUNTIMES)
+		return;
+	for (size_t i = 0; i < c->n_runtimes; i++)
+		if (c->runtimes[i].file == c->cri.file &&
+		    strcmp(c->runtimes[i].name, name) == 0)
+			return;
+	doctor_say(c->doctor, FINDING_ERROR, "config",
+		   "add it with runtime_type = \"io.containerd.runc.v2\", or set "
+		   "default_runtime_name to one that is there",
+		   "%s: no table [plugins.%s%s%s.containerd.runtimes.%s], the default "
+		   "runtime: containerd 1.x does not load CRI",
+		   c->cri.name, c->version < 2 ? "" : "\"", cri_name(c),
+		   c->version < 2 ? "" : "\"", name);
+}
+
 static void judge(struct config *c)
 {
 	struct doctor *d = c->doctor;
 	bool any = false;
 
 	for (size_t i = 0; i < c->n_runtimes; i++) {
-		if (!is_brass(d, &c->runtimes[i]))
+		if (!is_brass(d, &c->runtimes[i])) {
+			if (!d->ignores_path)
+				has_program(d, &c->runtimes[i]);
 			continue;
+		}
 		any = true;
 		look_at_entry(d, &c->runtimes[i]);
 		if (c->default_runtime &&
@@ -288,6 +427,7 @@ static void judge(struct config *c)
 				   "runtime \"%s\" is the default one",
 				   c->default_runtime);
 	}
+	judge_default(c);
 	if (!any && !d->drop_in)
 		doctor_say(
 			d, FINDING_WARNING, "config",
@@ -332,4 +472,6 @@ void doctor_config(struct doctor *d)
 	for (size_t i = 0; i < c->n_imports; i++)
 		free(c->imports[i]);
 	free(c->default_runtime);
+	free(c->cri.name);
+	once_release(&c->once);
 }

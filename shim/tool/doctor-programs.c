@@ -2,9 +2,11 @@
 /* containerd, the shim, and the OCI runtimes, as they say of themselves; see doctor.h. */
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "shim/err.h"
 #include "shim/runtime.h"
@@ -131,6 +133,10 @@ static void look_at_version(struct doctor *d, const char *program)
 	_cleanup_free_ char *text = doctor_run(argv, false, &status);
 	const char *s = text ? find_version(text, "containerd ", &major, &minor) : NULL;
 
+	if (s) {
+		d->major = major;
+		d->minor = minor;
+	}
 	/* Its CRI reads runtime_path, and forgets it, before 1.6.21 and 1.7.1. */
 	if (s && sscanf(s, "%*d.%*d.%d", &patch) == 1)
 		d->ignores_path = major == 1 &&
@@ -185,12 +191,51 @@ static void look_for_drop_in(struct doctor *d)
 			program);
 }
 
+/* A link at @at, which is a path below the root, to something that is not there. */
+static void look_at_link(struct doctor *d, const char *at)
+{
+	const char *path = at + strlen(d->root);
+	char target[PATH_MAX];
+	ssize_t len = readlink(at, target, sizeof(target) - 1);
+	_cleanup_free_ char *there = NULL;
+	struct stat st;
+
+	if (len < 0)
+		return;
+	target[len] = 0;
+	/* An absolute one begins at the root of the host that is looked at. */
+	there = *target == '/' ? doctor_at(d, target) : strdup(at);
+	if (there && stat(there, &st) < 0 && errno != EACCES)
+		doctor_say(d, FINDING_WARNING, "shim",
+			   "remove it, or install what it names",
+			   "%s -> %s: %s; containerd takes another shim, or none", path,
+			   target, err_strerror(errno));
+}
+
+static void look_for_dangling_links(struct doctor *d)
+{
+	_cleanup_free_ char *copy = strdup(d->path);
+	char *rest = copy, *dir;
+
+	while (rest && (dir = strsep(&rest, ":"))) {
+		_cleanup_free_ char *pattern =
+			str_printf("%s%s/containerd-shim-*-v2", d->root, dir);
+		glob_t found = { 0 };
+
+		if (*dir == '/' && pattern && glob(pattern, 0, NULL, &found) == 0)
+			for (size_t i = 0; i < found.gl_pathc; i++)
+				look_at_link(d, found.gl_pathv[i]);
+		globfree(&found);
+	}
+}
+
 void doctor_shim(struct doctor *d)
 {
 	_cleanup_free_ char *program = doctor_find(d, SHIM), *text = NULL;
 	const char *const argv[] = { program, "-v", NULL };
 	int status = 0;
 
+	look_for_dangling_links(d);
 	look_for_drop_in(d);
 	d->shim_in_path = program;
 	if (!program) {

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "spec/toml.h"
+
 enum finding_level {
 	FINDING_OK,
 	FINDING_NOTE, /* nothing is wrong, but it may matter to somebody */
@@ -34,6 +36,7 @@ struct doctor {
 	bool systemd; /* it runs this host */
 	pid_t containerd; /* that is running; 0: none */
 	char *path; /* its PATH, or else ours */
+	int major, minor; /* its version; 0: not known */
 	bool shim_in_path;
 	bool drop_in; /* the first shim by the stock one's name is brass */
 	bool ignores_path; /* containerd does not heed runtime_path */
@@ -66,3 +69,16 @@ void doctor_runtimes(struct doctor *d);
 void doctor_shim(struct doctor *d);
 /* doctor-config.c */
 void doctor_config(struct doctor *d);
+
+/* doctor-once.c: for the two functions of a struct toml_doc; what comes after so many passes. */
+struct once {
+	char *names[4096];
+	size_t n;
+	char *table; /* where we are; NULL: at the top */
+};
+
+int once_table(struct once *o, struct toml *t, const struct toml_key *key, bool list);
+/* A pair that is in no array and in no inline table. */
+int once_pair(struct once *o, struct toml *t, const struct toml_key *key);
+/* For another document, or for good. */
+void once_release(struct once *o);

@@ -14,6 +14,10 @@
 #define HOST DIR_OF_TEST "/host"
 #define CONFIG "/etc/containerd/config.toml"
 #define RUNTIME "plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes"
+#define HOST_CONF "/etc/containerd/conf.d/b.toml"
+#define BRASS_RUNTIME                                                  \
+	"[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n" \
+	"options.SystemdCgroup = true\n"
 #define FEATURES \
 	"{\"linux\":{\"cgroup\":{\"v1\":true,\"v2\":true,\"systemd\":true},\"seccomp\":{\"enabled\":true}}}"
 
@@ -185,6 +189,24 @@ static const struct {
 	  "error", "config", "runtime \"b\" has no runtime_type" },
 	{ CONFIG, "disabled_plugins = [\"x\",\n \"cri\"]\n", 1, "note", "config",
 	  "disables CRI" },
+	{ CONFIG, "version = 2\n" BRASS_RUNTIME "[" RUNTIME ".b]\n", 2, "error", "config",
+	  "config.toml:5: " RUNTIME ".b: is there twice" },
+	{ CONFIG, "[a.\"b.c\"]\nx = 1\n'x' = 2\n", 2, "error", "config",
+	  "config.toml:3: 'x': is there twice" },
+	{ CONFIG, "[[a]]\nx = 1\n[a.b]\n[[a]]\nx = 1\n[a.b]\n[b.c]\n[b]\n[a.c]\n", 1,
+	  "warning", "config", "no runtime for Kubernetes is brass" },
+	{ CONFIG,
+	  "[" RUNTIME ".k]\nruntime_type = \"io.containerd.kata.v2\"\n"
+	  "runtime_path = \"/opt/kata\"\n",
+	  2, "error", "config", "runtime \"k\": /opt/kata: no such file or directory" },
+	{ CONFIG,
+	  "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+	  "runtime_path = \"" CONFIG "\"\n",
+	  2, "error", "config", "runtime \"runc\": " CONFIG ": permission denied" },
+	{ CONFIG,
+	  "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+	  "runtime_path = \"/usr/bin\"\n",
+	  2, "error", "config", "runtime \"runc\": /usr/bin: permission denied" },
 	{ CONFIG, "imports = [ \"/etc/none.toml\", \"rel.toml\" ]\n", 1, "note", "config",
 	  "imports \"rel.toml\", which is not looked at" },
 };
@@ -200,7 +222,8 @@ static void each_thing(void **st)
 		make_host();
 		unlink(at);
 		if (bad[i].content)
-			put_file(bad[i].path, bad[i].content, 0755);
+			put_file(bad[i].path, bad[i].content,
+				 strcmp(bad[i].path, CONFIG) == 0 ? 0644 : 0755);
 		r = doctor();
 		found = strstr(r->out, bad[i].text);
 		if (r->status != bad[i].code << 8 || !found)
@@ -296,6 +319,112 @@ static void imports(void **st)
 	    "warning  config      /none.toml: no such file or directory");
 }
 
+/* A table of runtimes replaces the one that containerd 1.x has built in. */
+static void default_runtime(void **st)
+{
+	static const char missing[] =
+		"error    config      " HOST CONFIG ": no table [" RUNTIME ".%s], "
+		"the default runtime: containerd 1.x does not load CRI";
+	static const char *const right[] = {
+		"version = 2\n" BRASS_RUNTIME "[" RUNTIME ".runc]\n",
+		"version = 2\n" BRASS_RUNTIME "[" RUNTIME "]\nrunc = {}\n",
+		"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+		"default_runtime_name = \"b\"\n" BRASS_RUNTIME,
+		"version = 3\n" BRASS_RUNTIME,
+	};
+
+	(void)st;
+	make_host();
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		put_file(CONFIG, right[i], 0644);
+		has(doctor(), 0, "runtime \"b\" is brass");
+	}
+	put_file(CONFIG,
+		 "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+		 "default_runtime_name = \"x\"\n" BRASS_RUNTIME,
+		 0644);
+	has(doctor(), 2, text(missing, "x"));
+	put_file(CONFIG, "version = 2\n" BRASS_RUNTIME, 0644);
+	has(doctor(), 2, "runtime \"b\" is brass", text(missing, "runc"),
+	    "runtime_type = \"io.containerd.runc.v2\"");
+	put_program("/usr/bin/containerd", "containerd x v2.0.1 y", NULL);
+	has(doctor(), 0, "This host is ready for brass.\n");
+}
+
+/* Of an imported file the plugin's section replaces that of the file before, whole. */
+static void default_of_an_import(void **st)
+{
+	(void)st;
+	make_host();
+	put_file(CONFIG,
+		 "version = 2\nimports = [\"" HOST_CONF "\"]\n[" RUNTIME ".runc]\n"
+		 "runtime_type = \"io.containerd.runc.v2\"\n",
+		 0644);
+	put_file(HOST_CONF, BRASS_RUNTIME, 0644);
+	has(doctor(), 2,
+	    HOST HOST_CONF ": no table [" RUNTIME ".runc], the default runtime");
+	put_file(HOST_CONF, BRASS_RUNTIME "[" RUNTIME ".runc]\n", 0644);
+	has(doctor(), 0, "This host is ready for brass.\n");
+	put_file(HOST_CONF, "[plugins.\"io.containerd.grpc.v1.cri\"]\n", 0644);
+	has(doctor(), 1, "no runtime for Kubernetes is brass");
+	put_file(HOST_CONF, "a = 1\na = 2\n", 0644);
+	has(doctor(), 2, HOST HOST_CONF ":2: a: is there twice");
+}
+
+/* containerd 1.6 passes them on only to shims whose kind it knows. */
+static void options_not_passed(void **st)
+{
+	static const char said[] =
+		"warning  config      runtime \"b\": containerd 1.6 takes no notice of its "
+		"options";
+	struct run *r;
+
+	(void)st;
+	make_host();
+	put_file(CONFIG,
+		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		 "options.BinaryName = \"/no/crun\"\n",
+		 0644);
+	put_program("/usr/bin/containerd", "containerd x 1.6.20~ds1 y", NULL);
+	r = doctor();
+	has(r, 1, said);
+	assert_null(strstr(r->out, "/no/crun"));
+	assert_null(strstr(r->out, "SystemdCgroup is"));
+	put_file(CONFIG,
+		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		 "options.ConfigPath = \"/etc/brass.toml\"\n",
+		 0644);
+	has(doctor(), 0, "runtime \"b\" is brass");
+	put_file(CONFIG,
+		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.runc.v2\"\n"
+		 "runtime_path = \"/usr/bin/containerd-shim-brass-v2\"\n"
+		 "options.BinaryName = \"/no/crun\"\n",
+		 0644);
+	has(doctor(), 2, "runtime \"b\": BinaryName /no/crun is not there");
+}
+
+/* containerd passes them over, and takes a shim of that name from further on. */
+static void dangling_links(void **st)
+{
+	(void)st;
+	make_host();
+	put_file("/usr/local/bin/", "", 0);
+	write_file(HOST "/proc/77/environ", BYTES("PATH=/usr/local/bin:/usr/bin\0"));
+	assert_int_equal(symlink("/usr/bin/containerd-shim-brass-v2",
+				 HOST "/usr/local/bin/containerd-shim-runc-v2"),
+			 0);
+	has(doctor(), 0, "This host is ready for brass.\n");
+	assert_int_equal(symlink("gone", HOST "/usr/local/bin/containerd-shim-brass-v2"),
+			 0);
+	has(doctor(), 1,
+	    "warning  shim        /usr/local/bin/containerd-shim-brass-v2 -> gone: "
+	    "no such file or directory",
+	    "/usr/bin/containerd-shim-brass-v2, version " BRASS_VERSION);
+	unlink(HOST "/usr/local/bin/containerd-shim-runc-v2");
+	unlink(HOST "/usr/local/bin/containerd-shim-brass-v2");
+	has(doctor(), 0, "This host is ready for brass.\n");
+}
+
 /* The host that we are on; whatever it is, pidfds work here. */
 static void this_host(void **st)
 {
@@ -316,4 +445,6 @@ static void misused(void **st)
 }
 
 E2E_GROUP(E2E(good), E2E(each_thing), E2E(folders), E2E(path_of_containerd),
-	  E2E(by_another_name), E2E(imports), E2E(this_host), E2E(misused))
+	  E2E(by_another_name), E2E(imports), E2E(default_runtime),
+	  E2E(default_of_an_import), E2E(options_not_passed), E2E(dangling_links),
+	  E2E(this_host), E2E(misused))
