@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # contrib/kubernetes: the installer on the directory of a node, what containerd reads of
-# the result, and the manifests. Starts nothing.
+# the result, and the manifests.
 
 root=${BATS_TEST_FILENAME%/tests/host/*}
 
@@ -15,6 +15,10 @@ setup() {
 	printf '#!/bin/sh\necho one\n' >"$SHIM"
 	chmod 755 "$SHIM"
 	config=$HOST/etc/containerd/config.toml
+}
+
+teardown() {
+	! declare -F cleanup >/dev/null || cleanup
 }
 
 node() {
@@ -95,11 +99,130 @@ read_by() {
 }
 
 @test "a node without a configuration, and one whose last line has no end" {
-	install_and_remove grep -q '^version = 2' "$config"
+	install_and_remove has_default
 	rm -f "$T/restarts"
 	write_config 2 io.containerd.grpc.v1.cri
 	truncate -s -1 "$config"
 	install_and_remove read_by containerd
+}
+
+has_default() {
+	grep -q '^version = 2' "$config"
+	containerd -c "$config" config dump >"$T/dump"
+	grep -A20 'runtimes.runc\]' "$T/dump" | grep -q 'runtime_type = "io.containerd.runc.v2"'
+}
+
+cri_is() {
+	ctr plugins ls | grep -qE " cri +.* $1 *\$"
+}
+
+@test "CRI still loads where the configuration names no runtime" {
+	. "$root/contrib/lib/containerd.bash"
+	local dir=$HOST/etc/containerd
+	CONTAINERD_CRI=1 start_containerd "$dir"
+	cri_is ok
+	stop_containerd
+	cp "$config" "$T/before"
+	node install
+	start_containerd "$dir"
+	cri_is ok
+	node uninstall
+	diff "$T/before" "$config"
+	printf '[plugins."io.containerd.grpc.v1.cri".containerd]\ndefault_runtime_name = "x"\n' \
+		>>"$config"
+	node install
+	! grep -q 'runtimes\.runc\]' "$config"
+}
+
+# What is there already, as somebody has written it by hand.
+add_by_hand() {
+	cat >>"$config" <<-END
+	    [ plugins.'io.containerd.grpc.v1.cri' . containerd.runtimes.brass ] # by hand
+	      pod_annotations = ["a=b"]
+	      runtime_type = "$1"# so
+	END
+}
+
+@test "a runtime brass that somebody else has written is used, or refused, but not changed" {
+	write_config 2 io.containerd.grpc.v1.cri
+	add_by_hand io.containerd.brass.v2
+	snapshot >"$T/before"
+	node install
+	node status
+	restarts 0
+	containerd -c "$config" config dump >/dev/null
+	node uninstall
+	snapshot | diff "$T/before" -
+	write_config 2 io.containerd.grpc.v1.cri
+	add_by_hand io.containerd.other.v2
+	snapshot >"$T/before"
+	run node install
+	[ "$status" = 1 ]
+	[[ $output == *' /etc/containerd/config.toml:10: '* ]]
+	snapshot | diff "$T/before" -
+}
+
+@test "what the installer wrote is known after an editor has given it other ends of line" {
+	write_config 2 io.containerd.grpc.v1.cri
+	node install
+	sed -i 's/$/\r/' "$config"
+	node install
+	read_by containerd
+	sed -i 's/\r*$/\r/' "$config"
+	node uninstall
+	[ "$(grep -c "$(printf '\r$')" "$config")" = 9 ]
+	[ "$(grep -c . "$config")" = 9 ]
+	node install
+	sed -i '/^# END/d' "$config"
+	cp "$config" "$T/before"
+	run node install
+	[ "$status" = 1 ]
+	[[ $output == *'"# END brass" is missing'* ]]
+	diff "$T/before" "$config"
+}
+
+@test "links are those of the node, and stay" {
+	write_config 2 io.containerd.grpc.v1.cri
+	mkdir -p "$HOST/brass-nowhere/local" "$HOST/usr"
+	mv "$config" "$HOST/brass-nowhere/c.toml"
+	ln -s /brass-nowhere "$HOST/elsewhere"
+	ln -s /../../elsewhere/../brass-nowhere/c.toml "$config"
+	ln -s /elsewhere/local "$HOST/usr/local"
+	install_and_remove on_the_node
+	ln -sfn config.toml "$config"
+	run node install
+	[ "$status" = 1 ]
+	[[ $output == *'too many links'* ]]
+}
+
+on_the_node() {
+	grep -q brass "$HOST/brass-nowhere/c.toml"
+	[ -x "$HOST/brass-nowhere/local/bin/containerd-shim-brass-v2" ]
+	[ -L "$config" ]
+}
+
+@test "a restart that failed is done the next time" {
+	write_config 2 io.containerd.grpc.v1.cri
+	snapshot >"$T/before"
+	RESTART=false run node install
+	[ "$status" = 1 ]
+	run node status
+	[ "$status" = 1 ]
+	install_again
+	RESTART=false run node uninstall
+	[ "$status" = 1 ]
+	[ -e "$HOST/usr/local/bin/containerd-shim-brass-v2" ]
+	node uninstall
+	restarts 2
+	snapshot | diff "$T/before" -
+}
+
+install_again() {
+	node install
+	restarts 1
+	node status
+	node install
+	restarts 1
 }
 
 @test "k3s: the template, of either version" {
@@ -116,6 +239,9 @@ template_of() {
 	echo 'version = 2' >"$k3s/config.toml"
 	install_and_remove grep -q 'grpc.v1.cri".containerd.runtimes.brass\]' \
 		"$k3s/config.toml.tmpl"
+	node install
+	[ "$(grep -c 'runtimes\.runc\]' "$k3s/config.toml.tmpl")" = 0 ]
+	node uninstall
 	rm -f "$T/restarts"
 	echo 'version = 3' >"$k3s/config.toml"
 	printf '{{ template "base" . }}\n# mine\n' >"$k3s/config-v3.toml.tmpl"
@@ -151,14 +277,67 @@ template_of() {
 }
 
 @test "it is not taken away below containers that run" {
+	local shim=$T/containerd-shim-brass-v2
 	node install
-	mkdir "$HOST/proc/77"
-	printf '/usr/local/bin/containerd-shim-brass-v2\0-id\0x\0' >"$HOST/proc/77/cmdline"
+	cp /bin/sleep "$shim"
+	ln -s containerd-shim-brass-v2 "$T/containerd-shim-runc-v2"
+	"$T/containerd-shim-runc-v2" 300 3>&- &
+	ln -s "/proc/$!" "$HOST/proc/$!"
+	until [ "/proc/$!/exe" -ef "$shim" ]; do :; done
+	stays
+	rm "$shim"
+	stays
+	node status
+	FORCE=1 node uninstall
+	kill $!
+	wait $! || :
+	node install
+	node uninstall
+}
+
+stays() {
 	run node uninstall
 	[ "$status" = 1 ]
 	[[ $output == *'containers still run under brass'* ]]
-	node status
-	FORCE=1 node uninstall
+}
+
+@test "a configuration that cannot be written leaves nothing beside it" {
+	write_config 2 io.containerd.grpc.v1.cri
+	mount --bind "$config" "$config"
+	run node install
+	umount "$config"
+	[ "$status" = 1 ]
+	[[ $output == *'cannot write /etc/containerd/config.toml'* ]]
+	[ "$(ls -A "$HOST/etc/containerd")" = config.toml ]
+}
+
+@test "a version in quotes is a version, and that of a table is none" {
+	write_config 2 io.containerd.grpc.v1.cri
+	sed -i '1s/.*/[debug]\n  "version" = 9\n/;1!d' "$config"
+	run node install
+	[ "$status" = 1 ]
+	[[ $output == *"version 1 of containerd's configuration"* ]]
+	write_config 2 io.containerd.grpc.v1.cri
+	sed -i '1s/.*/"version" = 2# two/' "$config"
+	install_and_remove read_by containerd
+}
+
+@test "an import that hides the runtime from containerd 1.x is found before anything is changed" {
+	write_config 2 io.containerd.grpc.v1.cri
+	sed -i "1s,\$,\nimports = [\"$T/import.toml\"]," "$config"
+	printf 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "x"\n' \
+		>"$T/import.toml"
+	snapshot >"$T/before"
+	export CONFIG=$config BIN_DIR=$HOST/bin
+	HOST=/ run node install
+	[ "$status" = 1 ]
+	[[ $output == *'has a file of "imports" a section for it'* ]]
+	snapshot | diff "$T/before" -
+	echo 'version = 2' >"$T/import.toml"
+	HOST=/ node install
+	restarts 1
+	FORCE=1 HOST=/ node uninstall
+	snapshot | diff "$T/before" -
 }
 
 @test "another version of the configuration is refused, and nothing written to it" {
