@@ -434,8 +434,9 @@ clean:            ## build/ away, all variants
 
 DIST = brass-$(VERSION)
 DIST_TIME = --mtime=@$(call once,dist_time,git log -1 --format=%ct)
-dist: $(GEN_C)    ## $(B)/brass-VERSION.tar.gz of what is committed, with configure and generated code
-	@contrib/setup dist
+dist:             ## $(B)/brass-VERSION.tar.gz of what is committed, with configure and generated code
+	@contrib/setup build dist
+	@$(SUBMAKE) B=$(B) $(GEN_C)
 	$(Q)rm -rf $(B)/dist && mkdir -p $(B)/dist
 	$(Q)git archive --prefix=$(DIST)/ HEAD | tar -x -C $(B)/dist
 	$(Q)git rev-parse --short=12 HEAD >$(B)/dist/$(DIST)/.revision
