@@ -249,6 +249,21 @@ template_of() {
 		"$k3s/config-v3.toml.tmpl"
 }
 
+@test "the shim of a package is in PATH, and that beside the script comes first" {
+	local tree=$T/tree
+	write_config 2 io.containerd.grpc.v1.cri
+	mkdir -p "$tree" "$T/bin"
+	cp "$root/contrib/kubernetes/node" "$tree"
+	cp "$SHIM" "$T/bin/containerd-shim-brass-v2"
+	unset SHIM
+	PATH=$T/bin:$PATH "$tree/node" install
+	cmp "$T/bin/containerd-shim-brass-v2" "$HOST/usr/local/bin/containerd-shim-brass-v2"
+	printf '#!/bin/sh\necho beside\n' >"$tree/containerd-shim-brass-v2"
+	chmod 755 "$tree/containerd-shim-brass-v2"
+	PATH=$T/bin:$PATH "$tree/node" install
+	cmp "$tree/containerd-shim-brass-v2" "$HOST/usr/local/bin/containerd-shim-brass-v2"
+}
+
 @test "what somebody has changed meanwhile stays" {
 	write_config 2 io.containerd.grpc.v1.cri
 	node install
