@@ -68,8 +68,8 @@ static void look_at_program(struct doctor *d, const struct runtime_entry *e)
 	if (is_ignored(d, e))
 		doctor_say(
 			d, FINDING_WARNING, "config",
-			"ln -s containerd-shim-brass-v2 /usr/local/bin/containerd-shim-runc-v2, "
-			"and restart containerd",
+			"ln -s $(command -v containerd-shim-brass-v2) "
+			"/usr/local/bin/containerd-shim-runc-v2, and restart containerd",
 			"runtime \"%s\" is not brass: this containerd does not heed runtime_path",
 			e->name);
 	else if (!e->path && !d->shim_in_path && !is_drop_in(d, e))
