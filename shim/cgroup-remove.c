@@ -89,7 +89,7 @@ static bool own_cgroup(const char *root, const struct hierarchy *h, char out[PAT
 	_cleanup_free_ char *name = str_printf("%s/proc/self/cgroup", root);
 	bool found = false;
 
-	if (!name || lines_open(&l, AT_FDCWD, name) < 0)
+	if (lines_open(&l, AT_FDCWD, name) < 0)
 		return false;
 	for (char *line; !found && (line = lines_next(&l));) {
 		char *controllers, *path = line;
@@ -206,7 +206,7 @@ int cgroup_remove(const char *root, const char *path, const char *id)
 	_cleanup_(lines_close) struct lines l;
 	_cleanup_free_ char *name = str_printf("%s/proc/self/mountinfo", root);
 	struct hierarchy h;
-	int r = name ? lines_open(&l, AT_FDCWD, name) : -ENOMEM, one;
+	int r = lines_open(&l, AT_FDCWD, name), one;
 
 	if (r < 0)
 		return r;

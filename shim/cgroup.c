@@ -76,7 +76,7 @@ static int read_mounts(struct cgroup *cg, const char *root)
 {
 	_cleanup_(lines_close) struct lines l;
 	_cleanup_free_ char *name = str_printf("%s/proc/self/mountinfo", root);
-	int r = name ? lines_open(&l, AT_FDCWD, name) : -ENOMEM;
+	int r = lines_open(&l, AT_FDCWD, name);
 
 	if (r < 0)
 		return r;
@@ -136,7 +136,7 @@ static int read_membership(struct cgroup *cg, const struct cgroup *mounts,
 {
 	_cleanup_(lines_close) struct lines l;
 	_cleanup_free_ char *name = str_printf("%s/proc/%s/cgroup", root, pid);
-	int r = name ? lines_open(&l, AT_FDCWD, name) : -ENOMEM;
+	int r = lines_open(&l, AT_FDCWD, name);
 
 	if (r < 0)
 		return r;

@@ -108,6 +108,15 @@ static void try_later(struct event_queue *q)
 		q->attempts++;
 }
 
+/*
+ * Not if there was an answer that could not be read (ttrpc.h): containerd has the event, and
+ * sending it twice would make it happen twice.
+ */
+static bool is_refused(int code)
+{
+	return code != TTRPC_OK && code != TTRPC_RESOURCE_EXHAUSTED && code != TTRPC_INTERNAL;
+}
+
 /* False: it has been refused for too long. */
 static bool try_again(struct event_queue *q, const char *code, const char *message)
 {
@@ -149,11 +158,14 @@ static void on_sent(struct ttrpc_request *r, int code, const char *message,
 		try_later(q);
 		return;
 	}
-	if (code != TTRPC_OK && try_again(q, ttrpc_code_name(code), message))
-		return;
-	if (code != TTRPC_OK) {
+	if (is_refused(code)) {
+		if (try_again(q, ttrpc_code_name(code), message))
+			return;
 		q->dropped++;
 		log_write(LOG_ERROR, NULL, "containerd goes on refusing an event, which is dropped: %s: %s",
+			  ttrpc_code_name(code), message);
+	} else if (code != TTRPC_OK) {
+		log_write(LOG_WARN, NULL, "containerd's answer to an event: %s: %s",
 			  ttrpc_code_name(code), message);
 	}
 	q->attempts = 0;

@@ -21,7 +21,9 @@ void lines_adopt(struct lines *l, int fd)
 int lines_open(struct lines *l, int dir, const char *name)
 {
 	lines_adopt(l, -1);
-	l->error = -ENOENT;
+	l->error = name ? -ENOENT : -ENOMEM;
+	if (!name)
+		return l->error;
 	if (dir < 0 && dir != AT_FDCWD)
 		return -ENOENT;
 	l->fd = openat(dir, name, O_RDONLY | O_CLOEXEC);

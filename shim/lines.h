@@ -22,7 +22,8 @@ struct lines {
 
 /*
  * Opens @name below the directory @dir (AT_FDCWD too; any other negative @dir
- * stands for a directory that is gone: -ENOENT). Negative errno.
+ * stands for a directory that is gone: -ENOENT; a NULL @name for one that could
+ * not be made: -ENOMEM). Negative errno; @l can be closed also then.
  */
 int lines_open(struct lines *l, int dir, const char *name);
 /* Takes @fd, read from where it is. */

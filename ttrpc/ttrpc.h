@@ -241,8 +241,9 @@ struct ttrpc_request {
 	/*
 	 * The end of the call: @code and @message (never NULL) of the status, and
 	 * for TTRPC_OK the packed reply. Both die with the callback. A lost
-	 * connection is TTRPC_UNAVAILABLE "ttrpc: closed". The request may be sent
-	 * again from within.
+	 * connection is TTRPC_UNAVAILABLE "ttrpc: closed", a reply that cannot be
+	 * read TTRPC_INTERNAL, one that is too large or for which there is no memory
+	 * TTRPC_RESOURCE_EXHAUSTED. The request may be sent again from within.
 	 */
 	void (*done)(struct ttrpc_request *r, int code, const char *message,
 		     const uint8_t *reply, size_t reply_len);

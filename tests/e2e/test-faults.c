@@ -364,7 +364,9 @@ static bool life(struct life *l, enum fault_kind kind, unsigned n)
 	for (size_t i = 0; i < 4; i++)
 		reader_close(l->readers[i]);
 	if (!l->fds) {
-		loop_for(100); /* the second client's connection goes as well */
+		/* It listens, knows us and the sink; the second client's connection is gone. */
+		until(count_fds_of(e2e.server, "socket:") == 3);
+		until(count_fds_of(e2e.server, "anon_inode:inotify") == 0);
 		l->fds = count_fds(e2e.server);
 	}
 	check_left(l);
