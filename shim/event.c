@@ -137,6 +137,9 @@ static bool try_again(struct event_queue *q, const char *code, const char *messa
 
 static void drop(struct event_queue *q, struct event *e)
 {
+	/* The next one has a time of its own. */
+	if (q->events.next == &e->link)
+		q->refused_since = 0;
 	list_del(&e->link);
 	q->bytes -= e->size;
 	q->n[e->rank]--;
@@ -169,7 +172,6 @@ static void on_sent(struct ttrpc_request *r, int code, const char *message,
 			  ttrpc_code_name(code), message);
 	}
 	q->attempts = 0;
-	q->refused_since = 0;
 	stop_watching_folder(q);
 	drop(q, first);
 	if (!list_empty(&q->events))
