@@ -240,7 +240,9 @@ at_terminal() {
 
 @test "events: a life, and out of memory" {
 	local since
-	since=$(date +%s)
+	shell c1 'exit 4' # what was before, even in the same second, is not asked for
+	docker rm -f c1 >/dev/null
+	since=$(date +%s.%N)
 	shell c1 'exit 5'
 	[ "$(docker wait c1)" = 5 ]
 	shell c2 'tail /dev/zero' -m 16m
@@ -250,6 +252,7 @@ at_terminal() {
 	docker events --since "$since" --until "$(($(date +%s) + 1))" --filter type=container \
 		--format '{{.Actor.Attributes.name}} {{.Action}} {{.Actor.Attributes.exitCode}}' \
 		>"$T/events"
+	cat "$T/events"
 	[ "$(sed -n 's/^c1 \([a-z]*\) .*/\1/p' "$T/events" | tr '\n' ' ')" = \
 		'create start die destroy ' ]
 	grep -qx 'c1 die 5' "$T/events"
