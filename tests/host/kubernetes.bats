@@ -98,6 +98,11 @@ read_by() {
 	return $r
 }
 
+@test "a node with containerd 2.3, whose configuration is of version 4" {
+	write_config 4 io.containerd.cri.v1.runtime
+	install_and_remove grep -qx '\[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.brass\]' "$config"
+}
+
 @test "a node without a configuration, and one whose last line has no end" {
 	install_and_remove has_default
 	rm -f "$T/restarts"
@@ -234,7 +239,7 @@ install_again() {
 }
 
 template_of() {
-	local k3s=$HOST/var/lib/rancher/$1/agent/etc/containerd
+	local k3s=$HOST/var/lib/rancher/$1/agent/etc/containerd version
 	mkdir -p "$k3s"
 	echo 'version = 2' >"$k3s/config.toml"
 	install_and_remove grep -q 'grpc.v1.cri".containerd.runtimes.brass\]' \
@@ -242,11 +247,13 @@ template_of() {
 	node install
 	[ "$(grep -c 'runtimes\.runc\]' "$k3s/config.toml.tmpl")" = 0 ]
 	node uninstall
-	rm -f "$T/restarts"
-	echo 'version = 3' >"$k3s/config.toml"
-	printf '{{ template "base" . }}\n# mine\n' >"$k3s/config-v3.toml.tmpl"
-	install_and_remove grep -q 'cri.v1.runtime".containerd.runtimes.brass\]' \
-		"$k3s/config-v3.toml.tmpl"
+	for version in 3 4; do
+		rm -f "$T/restarts"
+		echo "version = $version" >"$k3s/config.toml"
+		printf '{{ template "base" . }}\n# mine\n' >"$k3s/config-v3.toml.tmpl"
+		install_and_remove grep -q 'cri.v1.runtime".containerd.runtimes.brass\]' \
+			"$k3s/config-v3.toml.tmpl"
+	done
 }
 
 @test "the shim of a package is in PATH, and that beside the script comes first" {
