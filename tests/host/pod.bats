@@ -51,6 +51,10 @@ in_pod() {
 	[ "$(shim_pid c2)" = "$shim" ]
 }
 
+no_state_of_runc() {
+	[ -z "$(ls "/run/containerd/runc/$CONTAINERD_NAMESPACE" 2>/dev/null)" ]
+}
+
 @test "the shim of a pod is killed: all its containers are cleaned up" {
 	local pid pids=()
 	in_pod pod sleep 1000
@@ -67,7 +71,8 @@ in_pod() {
 	for pid in "${pids[@]}"; do
 		soon gone "$pid"
 	done
-	[ -z "$(ls "/run/containerd/runc/$CONTAINERD_NAMESPACE" 2>/dev/null)" ]
+	# The tasks go first, and only then has "delete" done its work.
+	soon no_state_of_runc
 }
 
 @test "a failed create in a pod leaves no pipe in its shim (CRI's leak test)" {
