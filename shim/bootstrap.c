@@ -29,11 +29,14 @@ static int read_params(const Bootstrap__BootstrapParams *m, struct bootstrap *ou
 	if (str_is_set(m->containerd_ttrpc_address) &&
 	    !str_copy(&out->ttrpc_address, m->containerd_ttrpc_address))
 		return err_nomem(e);
+	if (str_is_set(m->containerd_grpc_address) &&
+	    !str_copy(&out->grpc_address, m->containerd_grpc_address))
+		return err_nomem(e);
 	for (size_t i = 0; i < m->n_extensions; i++) {
 		const Google__Protobuf__Any *any = m->extensions[i]->value;
 
-		/* Others than options are not for us. */
-		if (any && str_is_set(any->type_url) && strstr(any->type_url, "Options"))
+		/* Others than options are not for us, whatever they are. */
+		if (any && options_are_known(any->type_url))
 			return options_decode(any->type_url, any->value.data,
 					      any->value.len, &out->options, e);
 	}
@@ -65,6 +68,7 @@ void bootstrap_release(struct bootstrap *b)
 {
 	free(b->socket_dir);
 	free(b->ttrpc_address);
+	free(b->grpc_address);
 	spec_options_release(&b->options);
 	*b = (struct bootstrap){ 0 };
 }

@@ -18,6 +18,7 @@ struct bootstrap {
 	bool newer; /* the shim serves BOOTSTRAP_VERSION alone: the answer must say so */
 	char *socket_dir; /* an absolute path; NULL: the usual one */
 	char *ttrpc_address; /* NULL: the environment has it */
+	char *grpc_address;  /* NULL: the command line has it */
 	struct spec_options options;
 };
 

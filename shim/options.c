@@ -100,7 +100,7 @@ static int from_runtimeoptions(const ProtobufCMessage *message, struct spec_opti
 	return from_toml(m->config_path, toml, len, out, e);
 }
 
-static const struct {
+static const struct kind {
 	const ProtobufCMessageDescriptor *descriptor;
 	int (*convert)(const ProtobufCMessage *m, struct spec_options *out, struct err *e);
 } kinds[] = {
@@ -109,31 +109,42 @@ static const struct {
 	{ &runtimeoptions__options__descriptor, from_runtimeoptions },
 };
 
+static const struct kind *find_kind(const char *type_url)
+{
+	const char *slash = strrchr(type_url, '/'), *name = slash ? slash + 1 : type_url;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i].descriptor->name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+bool options_are_known(const char *type_url)
+{
+	return type_url && find_kind(type_url);
+}
+
 int options_decode(const char *type_url, const uint8_t *value, size_t len,
 		   struct spec_options *out, struct err *e)
 {
-	const char *slash, *name;
+	const struct kind *kind;
+	ProtobufCMessage *m;
+	int r;
 
 	*out = (struct spec_options)SPEC_OPTIONS_INIT;
 	if (!str_is_set(type_url) || len == 0)
 		return 0;
-	slash = strrchr(type_url, '/');
-	name = slash ? slash + 1 : type_url;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		ProtobufCMessage *m;
-		int r;
-
-		if (strcmp(kinds[i].descriptor->name, name) != 0)
-			continue;
-		m = protobuf_c_message_unpack(kinds[i].descriptor, NULL, len, value);
-		if (!m)
-			return err_set(e, TTRPC_INVALID_ARGUMENT, "the options are no valid %s",
-				       name);
-		r = kinds[i].convert(m, out, e);
-		protobuf_c_message_free_unpacked(m, NULL);
-		return r;
-	}
-	return err_set(e, TTRPC_INVALID_ARGUMENT, "options of the unknown type \"%s\"", type_url);
+	kind = find_kind(type_url);
+	if (!kind)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "options of the unknown type \"%s\"",
+			       type_url);
+	m = protobuf_c_message_unpack(kind->descriptor, NULL, len, value);
+	if (!m)
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "the options are no valid %s",
+			       kind->descriptor->name);
+	r = kind->convert(m, out, e);
+	protobuf_c_message_free_unpacked(m, NULL);
+	return r;
 }
 
 int options_decode_any(const uint8_t *any, size_t len, struct spec_options *out, struct err *e)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,3 +23,6 @@ int options_decode(const char *type_url, const uint8_t *value, size_t len,
 /* The same from a serialized Any, as "start" and "-info" read it from stdin. */
 int options_decode_any(const uint8_t *any, size_t len, struct spec_options *out,
 		       struct err *e);
+
+/* Whether @type_url, which may be NULL, is that of one of the three messages. */
+bool options_are_known(const char *type_url);

@@ -56,9 +56,11 @@ int socket_path(const char *dir, const char *address, const char *ns, const char
 	join(input, sizeof(input), group);
 	sha256_hex(input, strlen(input), hex);
 	n = snprintf(path, SOCKET_PATH_MAX + 1, "%s/%s", dir, hex);
+	/* The hash's NUL counts for the slash. */
 	if (n > SOCKET_PATH_MAX)
-		return err_set(e, TTRPC_INVALID_ARGUMENT,
-			       "socket directory %s is too long", dir);
+		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket directory %s is too long: "
+			       "%zu bytes, at most %d leave room for a name in it", dir,
+			       strlen(dir), SOCKET_PATH_MAX - SHA256_HEX);
 	return 0;
 }
 
@@ -202,7 +204,10 @@ int socket_remember(struct socket *s, int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&sun, &len) < 0)
 		return -errno;
-	if (sun.sun_family != AF_UNIX || stat(sun.sun_path, &st) < 0)
+	/* One that somebody else has bound need not have a NUL. */
+	if (sun.sun_family != AF_UNIX ||
+	    strnlen(sun.sun_path, sizeof(sun.sun_path)) > SOCKET_PATH_MAX ||
+	    stat(sun.sun_path, &st) < 0)
 		return -EINVAL;
 	snprintf(s->path, sizeof(s->path), "%s", sun.sun_path);
 	s->dev = st.st_dev;

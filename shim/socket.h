@@ -10,12 +10,15 @@
 #define SOCKET_DIR "/run/containerd/s"
 /* "start" hands the listening socket to the server under this number. */
 #define SOCKET_FD 3
-/* What fits into struct sockaddr_un, less the NUL and one byte that Go reserves. */
-#define SOCKET_PATH_MAX 106
+/*
+ * What fits into struct sockaddr_un, less the NUL: Go takes as much, and so containerd a
+ * socket_dir of 42 bytes.
+ */
+#define SOCKET_PATH_MAX 107
 
 /* A bound socket file: removed when we go, if it is still the one that we bound. */
 struct socket {
-	char path[SOCKET_PATH_MAX + 2];
+	char path[SOCKET_PATH_MAX + 1];
 	dev_t dev;
 	ino_t ino;
 };

@@ -35,7 +35,7 @@ extern char **environ;
 
 struct start {
 	const struct action *action;
-	const char *address; /* of containerd */
+	const char *address; /* of containerd; the bootstrap's, if it says */
 	struct bootstrap bootstrap;
 	struct spec spec;
 	char path[SOCKET_PATH_MAX + 1];
@@ -51,7 +51,10 @@ static int read_input(struct start *st, struct err *e)
 
 	if (r < 0 || len == 0)
 		return r;
-	return bootstrap_read(data, len, f->id, f->ns, &st->bootstrap, e);
+	r = bootstrap_read(data, len, f->id, f->ns, &st->bootstrap, e);
+	if (st->bootstrap.grpc_address)
+		st->address = st->bootstrap.grpc_address;
+	return r;
 }
 
 /* ---------------------------------------------------------------- server */

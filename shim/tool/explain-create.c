@@ -46,7 +46,7 @@ static void put_shim(const struct explain *x, const char *action)
 static void say_shim(const struct explain *x)
 {
 	const char *group = x->spec.group;
-	char path[SOCKET_PATH_MAX + 2];
+	char path[SOCKET_PATH_MAX + 1];
 	struct err e;
 
 	say_title("the shim: one process for each group of containers");

@@ -310,18 +310,55 @@ static void start_race(void **st)
 	}
 }
 
+/* What containerd 2.3 sends for c1, with one extension: the options of fake-runc. */
+static Bootstrap__BootstrapParams params(void)
+{
+	static Bootstrap__Extension options, *extensions[] = { &options };
+	Bootstrap__BootstrapParams p = BOOTSTRAP__BOOTSTRAP_PARAMS__INIT;
+
+	options = (Bootstrap__Extension)BOOTSTRAP__EXTENSION__INIT;
+	options.value = runc_options();
+	p.instance_id = text("c1");
+	p.namespace_ = text(NS);
+	p.log_level = -4;
+	p.containerd_version = text("v2.3.0");
+	p.containerd_ttrpc_address = e2e.ttrpc_address;
+	p.containerd_grpc_address = e2e.address;
+	p.containerd_binary = text("/usr/bin/containerd");
+	p.extensions = extensions;
+	p.n_extensions = 1;
+	return p;
+}
+
+static struct run *start_with(const struct bundle *b, const Bootstrap__BootstrapParams *p)
+{
+	uint8_t *in;
+	size_t len = pack(&p->base, &in);
+
+	return run_shim(b->dir, in, len, true, ARGS("c1", "start"));
+}
+
+/* The address in its BootstrapResult, which is looked at. */
+static char *address_in(struct where w, const struct run *r)
+{
+	Bootstrap__BootstrapResult *m = (void *)protobuf_c_message_unpack(
+		&bootstrap__bootstrap_result__descriptor, NULL, r->out_len, (uint8_t *)r->out);
+	char *address;
+
+	if (exit_code(r) != 0 || !m || m->version != 3 || strcmp(m->protocol, "ttrpc") != 0)
+		fail_at(w, "status 0x%x: %s", r->status, r->out);
+	address = text("%s", m->address);
+	protobuf_c_message_free_unpacked(&m->base, NULL);
+	return address;
+}
+
 /* containerd 2.3: BootstrapParams in, BootstrapResult out, a directory of its choice. */
 static void bootstrap_params(void **st)
 {
 	struct bundle *b = bundle("c1", "exit 4");
-	Bootstrap__BootstrapParams p = BOOTSTRAP__BOOTSTRAP_PARAMS__INIT;
-	Bootstrap__Extension e = BOOTSTRAP__EXTENSION__INIT, *extensions[] = { &e };
-	Bootstrap__BootstrapResult *result;
+	Bootstrap__BootstrapParams p;
 	Task__StateRequest q = TASK__STATE_REQUEST__INIT;
-	struct run *r;
-	uint8_t *in;
-	size_t len;
-	char *script, *environment;
+	char *script, *environment, *address;
 
 	(void)st;
 	/* What the shim is told here is not in its environment. */
@@ -331,30 +368,12 @@ static void bootstrap_params(void **st)
 		      in_dir("environ"), e2e.fake);
 	write_file(e2e.binary_name, script, strlen(script));
 	chmod(e2e.binary_name, 0755);
-	p.instance_id = text("c1");
-	p.namespace_ = text(NS);
-	p.log_level = -4;
-	p.containerd_version = text("v2.3.0");
-	p.containerd_ttrpc_address = e2e.ttrpc_address;
-	p.containerd_grpc_address = e2e.address;
-	p.containerd_binary = text("/usr/bin/containerd");
+	p = params();
 	p.socket_dir = in_dir("s");
-	e.value = runc_options();
-	p.extensions = extensions;
-	p.n_extensions = 1;
-	len = pack(&p.base, &in);
-	r = run_shim(b->dir, in, len, true, ARGS("c1", "start"));
-	assert_int_equal(exit_code(r), 0);
-	result = (void *)protobuf_c_message_unpack(
-		&bootstrap__bootstrap_result__descriptor, NULL, r->out_len,
-		(uint8_t *)r->out);
-	assert_non_null(result);
-	assert_int_equal(result->version, 3);
-	assert_string_equal(result->protocol, "ttrpc");
-	assert_memory_equal(result->address, text("unix://%s/", in_dir("s")),
+	address = address_in(HERE, start_with(b, &p));
+	assert_memory_equal(address, text("unix://%s/", in_dir("s")),
 			    strlen(in_dir("s")) + 8);
-	connect_shim(result->address + 7);
-	protobuf_c_message_free_unpacked(&result->base, NULL);
+	connect_shim(address + 7);
 	create(b);
 	start("c1", NULL);
 	wait_exit("c1", NULL);
@@ -366,6 +385,103 @@ static void bootstrap_params(void **st)
 	assert_non_null(strstr(environment, text("TTRPC_ADDRESS=%s\n", e2e.ttrpc_address)));
 	assert_null(strstr(environment, "GLIBC_TUNABLES"));
 	shutdown_shim();
+}
+
+static char *socket_dir_of(size_t len)
+{
+	char *dir = text("%s/%050d", DIR_OF_TEST, 0);
+
+	dir[len] = 0;
+	return dir;
+}
+
+/* The longest folder of sockets that containerd takes, 42, and a longer one. */
+static void longest_socket_dir(void **st)
+{
+	struct bundle *b = bundle("c1", "exit 4");
+	Bootstrap__BootstrapParams p = params();
+	struct run *r;
+	char *address;
+
+	(void)st;
+	p.socket_dir = socket_dir_of(42);
+	address = address_in(HERE, start_with(b, &p));
+	assert_int_equal(strlen(address), strlen("unix://") + 107);
+	connect_shim(address + 7);
+	create(b);
+	/* Of the same pod. */
+	assert_string_equal(address_in(HERE, start_with(b, &p)), address);
+	assert_non_null(strstr(read_file(text("%s/shim", b->dir), NULL),
+			       text(" %s\n", address + 7)));
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+	p.socket_dir = socket_dir_of(43);
+	r = start_with(b, &p);
+	assert_int_equal(exit_code(r), 1);
+	assert_non_null(strstr(r->out, "is too long: 43 bytes, at most 42 leave room"));
+}
+
+/* Where containerd is: what it says in them counts, not the flag. */
+static void address_in_params(void **st)
+{
+	struct bundle *b = bundle("c1", "true");
+	Bootstrap__BootstrapParams p = params();
+	char *command;
+	size_t len;
+
+	(void)st;
+	p.containerd_grpc_address = text("%s.other", e2e.address);
+	connect_shim(address_in(HERE, start_with(b, &p)) + 7);
+	command = read_file(text("/proc/%d/cmdline", e2e.server), &len);
+	assert_non_null(memmem(command, len, p.containerd_grpc_address,
+			       strlen(p.containerd_grpc_address) + 1));
+	snprintf(e2e.address, sizeof(e2e.address), "%s", p.containerd_grpc_address);
+	assert_string_equal(e2e.path, socket_of("c1"));
+	shutdown_shim();
+	/* It need not say it. */
+	p.containerd_grpc_address = NULL;
+	connect_shim(address_in(HERE, start_with(b, &p)) + 7);
+	assert_string_equal(e2e.path, socket_of("c1"));
+	shutdown_shim();
+}
+
+/* An extension of another kind than options is not for us, whatever its name. */
+static void other_extensions(void **st)
+{
+	Bootstrap__Extension kinds[] = { BOOTSTRAP__EXTENSION__INIT, BOOTSTRAP__EXTENSION__INIT,
+					 BOOTSTRAP__EXTENSION__INIT, BOOTSTRAP__EXTENSION__INIT };
+	Bootstrap__Extension *extensions[] = { &kinds[0], &kinds[1], &kinds[2], &kinds[3] };
+	Google__Protobuf__Any other = GOOGLE__PROTOBUF__ANY__INIT, later = other, ours = other;
+	struct bundle *b = bundle("c1", "true");
+	Bootstrap__BootstrapParams p = params();
+	Runc__Options o = RUNC__OPTIONS__INIT;
+	struct run *r;
+
+	(void)st;
+	other.type_url = text("types.example.org/example.tracing.v1.Options");
+	other.value.data = (uint8_t *)text("what");
+	other.value.len = 4;
+	ours.type_url = text("types.containerd.io/containerd.runc.v1.Options");
+	o.shim_cgroup = text("/sys/fs/cgroup/no");
+	ours.value.len = pack(&o.base, &ours.value.data);
+	later = ours;
+	o.shim_cgroup = text("/sys/fs/cgroup/later");
+	later.value.len = pack(&o.base, &later.value.data);
+	kinds[1].value = &other;
+	p.extensions = extensions;
+	p.n_extensions = 2;
+	connect_shim(address_in(HERE, start_with(b, &p)) + 7);
+	shutdown_shim();
+	/* Those behind it are read: */
+	kinds[2].value = &ours;
+	kinds[3].value = &later;
+	p.n_extensions = 4;
+	r = start_with(b, &p);
+	assert_int_equal(exit_code(r), 1);
+	assert_non_null(strstr(r->out, "shim_cgroup"));
+	assert_null(strstr(r->out, "later"));
 }
 
 /* Garbage on stdin: either an address or one line of complaint, never a crash. */
@@ -476,6 +592,7 @@ static void long_names(void **st)
 E2E_GROUP(E2E(version), E2E(bad_flags), E2E(bad_names), E2E(answer_of_start),
 	  E2E(server_process), E2E(grouped_by_sandbox), E2E(grouped_by_runc_group),
 	  E2E(joins_newer_shim), E2E(group_by_both), E2E(stale_socket), E2E(start_race),
-	  E2E(bootstrap_params),
+	  E2E(bootstrap_params), E2E(longest_socket_dir), E2E(address_in_params),
+	  E2E(other_extensions),
 	  E2E(garbage_on_stdin), E2E(config_that_start_refuses),
 	  E2E(config_that_create_refuses), E2E(long_names))

@@ -48,7 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		options_check_kept(&b.options);
 		assert(!b.socket_dir || b.socket_dir[0] == '/');
 		assert(!b.ttrpc_address || b.ttrpc_address[0]);
-		assert(b.given || (!b.debug && !b.socket_dir && !b.ttrpc_address));
+		assert(!b.grpc_address || b.grpc_address[0]);
+		assert(b.given || (!b.debug && !b.socket_dir && !b.ttrpc_address &&
+				   !b.grpc_address));
 		check_answer(&b);
 	}
 	bootstrap_release(&b);

@@ -198,8 +198,13 @@ static void socket_names(void **st)
 	memset(ns, 'n', 76);
 	ns[76] = 0;
 	assert_int_equal(socket_path("/run/containerd/s", "/a", ns, ns, path, &e), 0);
-	assert_true(socket_path("/a/very/long/socket/directory/of/more/than/41/bytes", "/a", "n",
-				"g", path, &e) < 0);
+	/* The longest folder that containerd takes, and a longer one. */
+	assert_int_equal(socket_path("/a/long/socket/directory/of/just/42/bytes/", "/a", "n", "g",
+				     path, &e), 0);
+	assert_int_equal(strlen(path), 107);
+	assert_true(socket_path("/a/long/socket/directory/of/all/of/43/bytes", "/a", "n", "g",
+				path, &e) < 0);
+	assert_non_null(strstr(e.text, "is too long: 43 bytes, at most 42 leave room"));
 }
 
 static void errors(void **st)
