@@ -121,8 +121,8 @@ SHIM_SRC = $(patsubst %,shim/%.c,action args bootstrap bundle cgroup cgroup-enab
 	runtime serve service sha256 sink socket spawn start state stats stats-v1 stats-v2 tty uri util verdict)
 
 # The operator's tool: brass.c is the program, the rest an archive, for tests.
-TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call doctor doctor-config doctor-once doctor-judge \
-	doctor-host doctor-programs explain explain-cgroup explain-create \
+TOOL_SRC = $(patsubst %,shim/tool/%.c,ask base64 call doctor doctor-config doctor-files doctor-judge \
+	doctor-version doctor-once doctor-host doctor-programs explain explain-cgroup explain-create \
 	explain-document explain-map explain-mounts explain-print inspect message-read \
 	message-write ps ps-print shims timestamp tree types usage validate document excerpt)
 

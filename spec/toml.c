@@ -115,7 +115,7 @@ static int read_scalar(struct toml *t, struct toml_value *value)
 
 /*
  * Reads a value, of an array or inline table only the bracket that opens it.
- * @pair: of a key, whose reader is told.
+ * @pair: of a key, and not in an array.
  */
 static int read_value(struct toml *t, bool pair)
 {
@@ -138,6 +138,8 @@ static int read_value(struct toml *t, bool pair)
 	}
 	if (r == 0 && pair)
 		r = t->doc->pair(t, &t->key, &value, depth);
+	else if (r == 0 && t->doc->item)
+		r = t->doc->item(t, &value, depth);
 	return r;
 }
 
@@ -191,7 +193,7 @@ static int read_nested(struct toml *t)
 	l->filled = true;
 	l->comma = false;
 	if (l->array) {
-		/* A string that the array holds is nobody's. */
+		/* A string that the array holds is told, and not kept. */
 		t->n_decoded = 0;
 		return read_value(t, false);
 	}

@@ -75,6 +75,8 @@ struct toml_doc {
 	 */
 	int (*pair)(struct toml *t, const struct toml_key *key,
 		    const struct toml_value *value, size_t depth);
+	/* What an array holds, @depth counted alike: 1 in that of a table's pair. NULL: nobody asks. */
+	int (*item)(struct toml *t, const struct toml_value *value, size_t depth);
 	void *data; /* for the functions */
 	struct spec_error *error;
 };

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads containerd's configuration, and what it imports; see doctor-config.h. */
+/* Collects the runtimes of containerd's configuration; see doctor-config.h. */
 #include <errno.h>
-#include <glob.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "shim/err.h"
 #include "shim/tool/doctor-config.h"
 #include "shim/util.h"
 
@@ -25,6 +22,32 @@ static size_t append(struct config *c, size_t at, const struct toml_key *key)
 	return at;
 }
 
+/* In whose section we are; malloc()ed. */
+static char *plugin_of(const struct config *c)
+{
+	static const char mark[] = "/plugins/";
+	const char *name = c->path + strlen(mark);
+
+	if (strncmp(c->path, mark, strlen(mark)) != 0)
+		return NULL;
+	return strndup(name, strcspn(name, "/"));
+}
+
+static bool is_entry(const struct runtime_entry *e, const char *name, size_t len,
+		     bool unread)
+{
+	return strlen(e->name) == len && memcmp(e->name, name, len) == 0 &&
+	       (e->unread != NULL) == unread;
+}
+
+static void forget_settings(struct runtime_entry *e)
+{
+	free(TAKE(e->type));
+	free(TAKE(e->path));
+	free(TAKE(e->binary));
+	e->systemd = e->options = false;
+}
+
 /*
  * The entry of a runtime in whose table "…/containerd/runtimes/NAME/REST" is; *rest is
  * REST, "" for the table.
@@ -34,6 +57,8 @@ static struct runtime_entry *entry_of(struct config *c, const char **rest)
 	static const char mark[] = "/containerd/runtimes/";
 	const char *name = strstr(c->path, mark);
 	struct runtime_entry *e = c->runtimes;
+	_cleanup_free_ char *plugin = NULL;
+	bool unread;
 	size_t len;
 
 	name = name ? name + strlen(mark) : "";
@@ -41,8 +66,9 @@ static struct runtime_entry *entry_of(struct config *c, const char **rest)
 	if (!len)
 		return NULL;
 	*rest = name + len + (name[len] == '/');
-	while (e < c->runtimes + c->n_runtimes &&
-	       (strlen(e->name) != len || memcmp(e->name, name, len) != 0))
+	plugin = plugin_of(c);
+	unread = plugin && !config_reads(c, plugin);
+	while (e < c->runtimes + c->n_runtimes && !is_entry(e, name, len, unread))
 		e++;
 	if (e == c->runtimes + MAX_RUNTIMES)
 		return NULL;
@@ -50,32 +76,32 @@ static struct runtime_entry *entry_of(struct config *c, const char **rest)
 		e->name = strndup(name, len);
 		if (!e->name)
 			return NULL;
+		e->unread = unread ? TAKE(plugin) : NULL;
 		c->n_runtimes++;
 	}
-	e->file = c->n_files;
+	/* There a later file replaces all of it. */
+	if (c->doctor->major == 1 && e->file != c->at)
+		forget_settings(e);
+	e->file = c->at;
 	return e;
-}
-
-const char *config_cri_name(const struct config *c)
-{
-	return c->version < 2 ? "cri" : "io.containerd.grpc.v1.cri";
 }
 
 static void look_at_section(struct config *c)
 {
 	static const char plugins[] = "/plugins/", name[] = "/containerd/default_runtime";
 	const char *cri = config_cri_name(c), *rest = c->path + strlen(plugins);
+	_cleanup_free_ char *plugin = plugin_of(c);
 
+	if (plugin && *plugin)
+		config_judge_plugin(c, plugin, false);
 	if (strncmp(c->path, plugins, strlen(plugins)) != 0 ||
 	    strncmp(rest, cri, strlen(cri)) != 0)
 		return;
 	rest += strlen(cri);
 	if (*rest && *rest != '/')
 		return;
-	if (c->cri.file != c->n_files) {
-		free(c->cri.name);
-		c->cri = (struct cri_section){ strdup(c->shown), .file = c->n_files };
-	}
+	if (!c->cri.any || c->cri.file != c->at)
+		c->cri = (struct cri_section){ .any = true, .file = c->at };
 	if (strcmp(rest, "/containerd/runtimes") == 0 ||
 	    strncmp(rest, "/containerd/runtimes/", 21) == 0)
 		c->cri.runtimes = true;
@@ -105,32 +131,29 @@ static void keep(char **out, const struct toml_value *v)
 	*out = strndup(v->string.s, v->string.len);
 }
 
-/* Of an array the reader tells only where it is: its strings, as they stand. */
-static void keep_imports(struct config *c, const char *text)
+/* CRI by any of its names. */
+static bool is_cri(const char *plugin)
 {
-	for (const char *s = strchr(text, '['); s && *s && *s != ']'; s++) {
-		size_t len = *s == '"' || *s == '\''
-				     ? strcspn(s + 1, *s == '"' ? "\"" : "'")
-				     : 0;
-
-		if (*s != '"' && *s != '\'')
-			continue;
-		if (c->n_imports < MAX_IMPORTS &&
-		    (c->imports[c->n_imports] = strndup(s + 1, len)))
-			c->n_imports++;
-		s += len + 1;
-		if (!*s)
-			return;
-	}
+	return strcmp(plugin, "cri") == 0 ||
+	       strcmp(plugin, "io.containerd.grpc.v1.cri") == 0 ||
+	       strcmp(plugin, "io.containerd.cri.v1.runtime") == 0;
 }
 
-static void look_for_cri(struct config *c, const char *text)
+static int on_item(struct toml *t, const struct toml_value *v, size_t depth)
 {
-	size_t len = strcspn(text, "]");
-	_cleanup_free_ char *list = strndup(text, len);
+	struct config *c = toml_data(t);
+	_cleanup_free_ char *plugin = NULL;
 
-	c->no_cri = list && (strstr(list, "cri\"") || strstr(list, "cri'") ||
-			     strstr(list, "cri.v1.runtime"));
+	if (depth != 1 || v->kind != TOML_STRING ||
+	    (c->list != LIST_DISABLED && c->list != LIST_REQUIRED))
+		return 0;
+	plugin = strndup(v->string.s, v->string.len);
+	if (!plugin)
+		return 0;
+	if (c->list == LIST_DISABLED && is_cri(plugin))
+		c->no_cri = true;
+	config_judge_plugin(c, plugin, true);
+	return 0;
 }
 
 static int on_pair(struct toml *t, const struct toml_key *key, const struct toml_value *v,
@@ -159,65 +182,32 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 		e->systemd = v->kind == TOML_BOOL && v->boolean;
 	else if (strstr(c->path, "/containerd/default_runtime_name"))
 		keep(&c->default_runtime, v);
-	else if (strcmp(c->path, "/imports") == 0 && v->kind == TOML_ARRAY)
-		keep_imports(c, key->raw.s);
-	else if (strcmp(c->path, "/disabled_plugins") == 0 && v->kind == TOML_ARRAY)
-		look_for_cri(c, key->raw.s);
-	else if (strcmp(c->path, "/version") == 0 && v->kind == TOML_INTEGER)
-		c->version = v->integer;
+	if (!depth)
+		c->list = c->base[0] ? LIST_OTHER : config_list_of(key, v);
 	return depth ? 0 : once_pair(&c->once, t, key);
 }
 
-/* False: it has said why not. */
-static bool read_file(struct config *c, const char *at, const char *shown)
+/* Once more, and now by what the versions of all the files say. */
+static void read_file(struct config *c)
 {
+	const struct config_file *f = &c->files[c->at];
 	struct spec_error se;
 	const struct toml_doc doc = {
-		.name = shown,
+		.name = f->path,
 		.table = on_table,
 		.pair = on_pair,
+		.item = on_item,
 		.data = c,
 		.error = &se,
 	};
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	int r = file_read_followed(at, TOML_MAX_SIZE, &text, &len);
 
-	if (r < 0) {
-		doctor_say(c->doctor, r == -EACCES ? FINDING_NOTE : FINDING_WARNING,
-			   "config", "", "%s: %s", shown, err_strerror(-r));
-		return false;
-	}
 	c->path[0] = 0;
 	c->base[0] = 0;
-	c->shown = shown;
-	c->n_files++;
+	c->list = LIST_OTHER;
 	once_release(&c->once);
-	if (toml_parse(&doc, text, len) == 0)
-		return true;
-	doctor_say(c->doctor, FINDING_ERROR, "config",
-		   "mend it; containerd will not start with it", "%s", se.text);
-	return false;
-}
-
-static void read_imports(struct config *c)
-{
-	for (size_t i = 0; i < c->n_imports; i++) {
-		_cleanup_free_ char *pattern = doctor_at(c->doctor, c->imports[i]);
-		glob_t found = { 0 };
-
-		if (c->imports[i][0] != '/') {
-			doctor_say(
-				c->doctor, FINDING_NOTE, "config", "",
-				"imports \"%s\", which is not looked at (no absolute path)",
-				c->imports[i]);
-			continue;
-		}
-		if (pattern && glob(pattern, 0, NULL, &found) == 0)
-			for (size_t k = 0; k < found.gl_pathc; k++)
-				read_file(c, found.gl_pathv[k], found.gl_pathv[k]);
-		globfree(&found);
-	}
+	if (toml_parse(&doc, f->text, f->len) < 0)
+		doctor_say(c->doctor, FINDING_ERROR, "config",
+			   "mend it; containerd will not start with it", "%s", se.text);
 }
 
 void doctor_config(struct doctor *d)
@@ -239,8 +229,10 @@ void doctor_config(struct doctor *d)
 			"%s is not there: ctr finds brass, Kubernetes does not", file);
 		return;
 	}
-	if (read_file(c, file, file)) {
-		read_imports(c);
+	if (config_find_files(c, file)) {
+		config_judge_versions(c);
+		for (c->at = 0; c->at < c->n_files; c->at++)
+			read_file(c);
 		config_judge(c);
 	}
 	for (size_t i = 0; i < c->n_runtimes; i++) {
@@ -248,10 +240,9 @@ void doctor_config(struct doctor *d)
 		free(c->runtimes[i].type);
 		free(c->runtimes[i].path);
 		free(c->runtimes[i].binary);
+		free(c->runtimes[i].unread);
 	}
-	for (size_t i = 0; i < c->n_imports; i++)
-		free(c->imports[i]);
+	config_release_files(c);
 	free(c->default_runtime);
-	free(c->cri.name);
 	once_release(&c->once);
 }

@@ -128,46 +128,88 @@ static void look_at_entry(struct doctor *d, const struct runtime_entry *e)
 }
 
 /* A table of runtimes replaces the one that is built in, and with it the default one. */
-static void judge_default(const struct config *c)
+static void judge_default(struct config *c)
 {
 	const char *name = c->cri.names_default && c->default_runtime ? c->default_runtime
 								      : "runc";
+	const char *quote;
 
-	if (c->doctor->major != 1 || c->version > 2 || c->no_cri || !c->cri.name ||
-	    !c->cri.runtimes || c->cri.has_default || c->n_runtimes == MAX_RUNTIMES)
+	c->at = c->cri.file;
+	if (c->doctor->major != 1 || c->no_cri || !c->cri.any || !c->cri.runtimes ||
+	    c->cri.has_default || c->n_runtimes == MAX_RUNTIMES)
 		return;
 	for (size_t i = 0; i < c->n_runtimes; i++)
-		if (c->runtimes[i].file == c->cri.file &&
+		if (!c->runtimes[i].unread && c->runtimes[i].file == c->cri.file &&
 		    strcmp(c->runtimes[i].name, name) == 0)
 			return;
+	quote = config_version(c) < 2 ? "" : "\"";
 	doctor_say(c->doctor, FINDING_ERROR, "config",
 		   "add it with runtime_type = \"io.containerd.runc.v2\", or set "
 		   "default_runtime_name to one that is there",
 		   "%s: no table [plugins.%s%s%s.containerd.runtimes.%s], the default "
 		   "runtime: containerd 1.x does not load CRI",
-		   c->cri.name, c->version < 2 ? "" : "\"", config_cri_name(c),
-		   c->version < 2 ? "" : "\"", name);
+		   c->files[c->cri.file].path, quote, config_cri_name(c), quote, name);
 }
 
-void config_judge(const struct config *c)
+/* The same runtime may stand for another containerd, in another section. */
+static void judge_unread(struct config *c, const struct runtime_entry *e)
+{
+	for (size_t i = 0; i < c->n_runtimes; i++)
+		if (!c->runtimes[i].unread && strcmp(c->runtimes[i].name, e->name) == 0)
+			return;
+	if (is_brass(c->doctor, e))
+		config_say_unread(c, e);
+}
+
+/* containerd 1.x has CRI's section from the last file that has one. */
+static bool is_hidden(const struct config *c, const struct runtime_entry *e)
+{
+	return c->doctor->major == 1 && c->cri.any && e->file != c->cri.file;
+}
+
+static void judge_hidden(const struct config *c, const struct runtime_entry *e)
+{
+	if (is_brass(c->doctor, e))
+		doctor_say(
+			c->doctor, FINDING_ERROR, "config",
+			"put all of the section into one file",
+			"runtime \"%s\" of %s is not read: the section of the CRI plugin in "
+			"%s replaces it whole",
+			e->name, c->files[e->file].path, c->files[c->cri.file].path);
+}
+
+/* False: it is not brass, or not for containerd. */
+static bool judge_entry(struct config *c, const struct runtime_entry *e)
+{
+	struct doctor *d = c->doctor;
+
+	if (e->unread) {
+		judge_unread(c, e);
+		return false;
+	}
+	if (is_hidden(c, e)) {
+		judge_hidden(c, e);
+		return false;
+	}
+	if (!is_brass(d, e)) {
+		if (!d->ignores_path)
+			has_program(d, e);
+		return false;
+	}
+	look_at_entry(d, e);
+	if (c->default_runtime && strcmp(c->default_runtime, e->name) == 0)
+		doctor_say(d, FINDING_OK, "config", "",
+			   "runtime \"%s\" is the default one", c->default_runtime);
+	return true;
+}
+
+void config_judge(struct config *c)
 {
 	struct doctor *d = c->doctor;
 	bool any = false;
 
-	for (size_t i = 0; i < c->n_runtimes; i++) {
-		if (!is_brass(d, &c->runtimes[i])) {
-			if (!d->ignores_path)
-				has_program(d, &c->runtimes[i]);
-			continue;
-		}
-		any = true;
-		look_at_entry(d, &c->runtimes[i]);
-		if (c->default_runtime &&
-		    strcmp(c->default_runtime, c->runtimes[i].name) == 0)
-			doctor_say(d, FINDING_OK, "config", "",
-				   "runtime \"%s\" is the default one",
-				   c->default_runtime);
-	}
+	for (size_t i = 0; i < c->n_runtimes; i++)
+		any = judge_entry(c, &c->runtimes[i]) || any;
 	judge_default(c);
 	if (!any && !d->drop_in)
 		doctor_say(

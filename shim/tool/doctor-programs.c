@@ -129,7 +129,7 @@ static void take_path(struct doctor *d)
 static void look_at_version(struct doctor *d, const char *program)
 {
 	const char *const argv[] = { program, "--version", NULL };
-	int status = 0, major, minor, patch = 0;
+	int status = 0, major, minor;
 	_cleanup_free_ char *text = doctor_run(argv, false, &status);
 	const char *s = text ? find_version(text, "containerd ", &major, &minor) : NULL;
 
@@ -138,9 +138,9 @@ static void look_at_version(struct doctor *d, const char *program)
 		d->minor = minor;
 	}
 	/* Its CRI reads runtime_path, and forgets it, before 1.6.21 and 1.7.1. */
-	if (s && sscanf(s, "%*d.%*d.%d", &patch) == 1)
-		d->ignores_path = major == 1 &&
-				  (minor == 6 ? patch < 21 : minor == 7 && patch < 1);
+	if (s && sscanf(s, "%*d.%*d.%d", &d->patch) == 1)
+		d->ignores_path = major == 1 && (minor == 6 ? d->patch < 21
+							    : minor == 7 && d->patch < 1);
 	if (!s)
 		doctor_say(d, FINDING_WARNING, "containerd", "run it by hand",
 			   "%s --version does not tell one", program);

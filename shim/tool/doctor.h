@@ -36,7 +36,7 @@ struct doctor {
 	bool systemd; /* it runs this host */
 	pid_t containerd; /* that is running; 0: none */
 	char *path; /* its PATH, or else ours */
-	int major, minor; /* its version; 0: not known */
+	int major, minor, patch; /* its version; 0: not known */
 	bool shim_in_path;
 	bool drop_in; /* the first shim by the stock one's name is brass */
 	bool ignores_path; /* containerd does not heed runtime_path */

@@ -18,6 +18,13 @@
 #define BRASS_RUNTIME                                                  \
 	"[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n" \
 	"options.SystemdCgroup = true\n"
+#define RUNTIME_2                                                            \
+	"[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.b]\n" \
+	"runtime_type = \"io.containerd.brass.v2\"\n"                        \
+	"options.SystemdCgroup = true\n"
+/* containerd 1.x forgets its default runtime with the first one that it is told of. */
+#define RUNC_OF(top) "version = 2\n" top "[" RUNTIME ".runc]\n"
+#define RUNC RUNC_OF("")
 #define FEATURES \
 	"{\"linux\":{\"cgroup\":{\"v1\":true,\"v2\":true,\"systemd\":true},\"seccomp\":{\"enabled\":true}}}"
 
@@ -173,20 +180,21 @@ static const struct {
 	  "no runtime for Kubernetes is brass" },
 	{ CONFIG, "version = \n", 2, "error", "config", "config.toml:1: " },
 	{ CONFIG,
-	  "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
-	  "options = { SystemdCgroup = true, BinaryName = \"/no/crun\" }\n",
+	  RUNC "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+	       "options = { SystemdCgroup = true, BinaryName = \"/no/crun\" }\n",
 	  2, "error", "config", "runtime \"b\": BinaryName /no/crun is not there" },
-	{ CONFIG, "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n", 1,
+	{ CONFIG, RUNC "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n", 1,
 	  "warning", "config",
 	  "runtime \"b\": SystemdCgroup is false, and this host is run by systemd" },
 	{ CONFIG,
-	  "[plugins.'io.containerd.cri.v1.runtime'.containerd]\ndefault_runtime_name = \"b\"\n"
+	  "version = 2\n"
+	  "[plugins.'io.containerd.grpc.v1.cri'.containerd]\ndefault_runtime_name = \"b\"\n"
 	  "runtimes.b.runtime_type = \"io.containerd.brass.v2\"\n"
 	  "runtimes.b.options.SystemdCgroup = true\n",
 	  0, "ok", "config", "runtime \"b\" is the default one" },
 	{ CONFIG,
-	  "[" RUNTIME ".b]\nruntime_path = \"/usr/bin/containerd-shim-brass-v2\"\n", 2,
-	  "error", "config", "runtime \"b\" has no runtime_type" },
+	  RUNC "[" RUNTIME ".b]\nruntime_path = \"/usr/bin/containerd-shim-brass-v2\"\n",
+	  2, "error", "config", "runtime \"b\" has no runtime_type" },
 	{ CONFIG, "disabled_plugins = [\"x\",\n \"cri\"]\n", 1, "note", "config",
 	  "disables CRI" },
 	{ CONFIG, "version = 2\n" BRASS_RUNTIME "[" RUNTIME ".b]\n", 2, "error", "config",
@@ -196,15 +204,15 @@ static const struct {
 	{ CONFIG, "[[a]]\nx = 1\n[a.b]\n[[a]]\nx = 1\n[a.b]\n[b.c]\n[b]\n[a.c]\n", 1,
 	  "warning", "config", "no runtime for Kubernetes is brass" },
 	{ CONFIG,
-	  "[" RUNTIME ".k]\nruntime_type = \"io.containerd.kata.v2\"\n"
-	  "runtime_path = \"/opt/kata\"\n",
+	  RUNC "[" RUNTIME ".k]\nruntime_type = \"io.containerd.kata.v2\"\n"
+	       "runtime_path = \"/opt/kata\"\n",
 	  2, "error", "config", "runtime \"k\": /opt/kata: no such file or directory" },
 	{ CONFIG,
-	  "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+	  "version = 2\n[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
 	  "runtime_path = \"" CONFIG "\"\n",
 	  2, "error", "config", "runtime \"runc\": " CONFIG ": permission denied" },
 	{ CONFIG,
-	  "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+	  "version = 2\n[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
 	  "runtime_path = \"/usr/bin\"\n",
 	  2, "error", "config", "runtime \"runc\": /usr/bin: permission denied" },
 	{ CONFIG, "imports = [ \"/etc/none.toml\", \"rel.toml\" ]\n", 1, "note", "config",
@@ -295,7 +303,9 @@ static void by_another_name(void **st)
 		    NULL);
 	has(doctor(), 0, "/usr/bin/containerd-shim-runc-v2 is brass as well",
 	    "This host is ready for brass.\n");
-	put_file(CONFIG, "[" RUNTIME ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n",
+	put_file(CONFIG,
+		 "version = 2\n[" RUNTIME
+		 ".runc]\nruntime_type = \"io.containerd.runc.v2\"\n",
 		 0644);
 	has(doctor(), 1, "runtime \"runc\" is brass (io.containerd.runc.v2)",
 	    "runtime \"runc\": SystemdCgroup is false");
@@ -307,8 +317,8 @@ static void imports(void **st)
 	make_host();
 	write_file(HOST CONFIG, "imports = ['/etc/containerd/conf.d/*.toml']\n", 44);
 	put_file("/etc/containerd/conf.d/brass.toml",
-		 "[" RUNTIME ".kept]\nruntime_type = \"io.containerd.brass.v2\"\n"
-		 "[" RUNTIME ".kept.options]\nSystemdCgroup = true\n",
+		 RUNC "[" RUNTIME ".kept]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		      "[" RUNTIME ".kept.options]\nSystemdCgroup = true\n",
 		 0644);
 	has(doctor(), 0, "runtime \"kept\" is brass (io.containerd.brass.v2)");
 	/* Another file than the usual one. */
@@ -330,7 +340,6 @@ static void default_runtime(void **st)
 		"version = 2\n" BRASS_RUNTIME "[" RUNTIME "]\nrunc = {}\n",
 		"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
 		"default_runtime_name = \"b\"\n" BRASS_RUNTIME,
-		"version = 3\n" BRASS_RUNTIME,
 	};
 
 	(void)st;
@@ -382,8 +391,8 @@ static void options_not_passed(void **st)
 	(void)st;
 	make_host();
 	put_file(CONFIG,
-		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
-		 "options.BinaryName = \"/no/crun\"\n",
+		 RUNC "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		      "options.BinaryName = \"/no/crun\"\n",
 		 0644);
 	put_program("/usr/bin/containerd", "containerd x 1.6.20~ds1 y", NULL);
 	r = doctor();
@@ -391,16 +400,176 @@ static void options_not_passed(void **st)
 	assert_null(strstr(r->out, "/no/crun"));
 	assert_null(strstr(r->out, "SystemdCgroup is"));
 	put_file(CONFIG,
-		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
-		 "options.ConfigPath = \"/etc/brass.toml\"\n",
+		 RUNC "[" RUNTIME ".b]\nruntime_type = \"io.containerd.brass.v2\"\n"
+		      "options.ConfigPath = \"/etc/brass.toml\"\n",
 		 0644);
 	has(doctor(), 0, "runtime \"b\" is brass");
 	put_file(CONFIG,
-		 "[" RUNTIME ".b]\nruntime_type = \"io.containerd.runc.v2\"\n"
-		 "runtime_path = \"/usr/bin/containerd-shim-brass-v2\"\n"
-		 "options.BinaryName = \"/no/crun\"\n",
+		 RUNC "[" RUNTIME ".b]\nruntime_type = \"io.containerd.runc.v2\"\n"
+		      "runtime_path = \"/usr/bin/containerd-shim-brass-v2\"\n"
+		      "options.BinaryName = \"/no/crun\"\n",
 		 0644);
 	has(doctor(), 2, "runtime \"b\": BinaryName /no/crun is not there");
+}
+
+/* What the plugin is called depends on the version, and so does what is read at all. */
+static const struct {
+	const char *containerd, *config;
+	int code;
+	const char *text;
+} versions[] = {
+	{ "v1.7.24", BRASS_RUNTIME, 2,
+	  "error    config      " HOST CONFIG
+	  ": runtime \"b\" is not read: containerd 1.7 takes no notice of "
+	  "[plugins.\"io.containerd.grpc.v1.cri\"] in a file that says no version, which is "
+	  "1\n" },
+	{ "v1.7.24", "version = 1\n" BRASS_RUNTIME, 2,
+	  "[plugins.\"io.containerd.grpc.v1.cri\"] in version 1\n" },
+	{ "v1.7.24",
+	  "[plugins.cri.containerd.runtimes]\nrunc = {}\n"
+	  "b = { runtime_type = \"io.containerd.brass.v2\", options.SystemdCgroup = true }\n",
+	  0, "runtime \"b\" is brass" },
+	{ "v1.7.24",
+	  "[plugins.cri.containerd.runtimes]\n"
+	  "b = { runtime_type = \"io.containerd.brass.v2\", options.SystemdCgroup = true }\n",
+	  2, "no table [plugins.cri.containerd.runtimes.runc], the default runtime" },
+	{ "v1.7.24", RUNC BRASS_RUNTIME "[plugins.cri]\na = 1\n[plugins.cri.b]\n", 2,
+	  "the plugin \"cri\" by a name of version 1: containerd does not start with it in "
+	  "version 2\n" },
+	{ "v1.7.24", RUNC_OF("disabled_plugins = [\"cri\"]\n"), 2,
+	  "config.toml: the plugin \"cri\" by a name of version 1" },
+	{ "v2.1.9", "version = 2\nrequired_plugins = ['cri']\n", 2,
+	  "config.toml: the plugin \"cri\" by a name of version 1" },
+	{ "v2.1.9", "version = 2\n[plugins.cri]\n" BRASS_RUNTIME, 0, "\"b\" is brass" },
+	{ "v1.7.24", "disabled_plugins = [ # isn't it\n\"cri\"]\n", 1,
+	  "config.toml disables CRI" },
+	{ "v1.7.16", "version = 3\n[" RUNTIME ".runc]\n" BRASS_RUNTIME, 0,
+	  "\"b\" is brass" },
+	{ "v1.6.32", "version = 3\n" BRASS_RUNTIME, 2,
+	  "version 3, and containerd 1.6 starts with 2 at most" },
+	{ "v1.7.24", "version = 3\n" BRASS_RUNTIME, 2,
+	  "version 3, and containerd 1.7 starts with 2 at most" },
+	{ "v1.7.24", RUNC RUNTIME_2, 2,
+	  "runtime \"b\" is not read: containerd 1.7 takes no notice of "
+	  "[plugins.\"io.containerd.cri.v1.runtime\"] in version 2\n" },
+	/* The one for each. */
+	{ "v1.7.24", RUNC BRASS_RUNTIME RUNTIME_2, 0, "runtime \"b\" is brass" },
+	{ "v2.1.9", RUNC BRASS_RUNTIME RUNTIME_2, 0, "runtime \"b\" is brass" },
+	/* 2.0 to 2.2 convert a file of version 1 as if it had been of version 3. */
+	{ "v2.1.9", BRASS_RUNTIME, 2, "in a file that says no version, which is 1\n" },
+	{ "v2.3.0", BRASS_RUNTIME, 0, "runtime \"b\" is brass" },
+	{ "v2.1.9", "version = 3\n" BRASS_RUNTIME, 2,
+	  "[plugins.\"io.containerd.grpc.v1.cri\"] in version 3\n" },
+	{ "v2.1.9", "version = 3\n" RUNTIME_2, 0, "runtime \"b\" is brass" },
+	{ "v2.1.9", "version = 4\n" RUNTIME_2, 2,
+	  "version 4, and containerd 2.1 starts with 3 at most" },
+	{ "v2.3.4", "version = 4\n" RUNTIME_2, 0, "runtime \"b\" is brass" },
+	{ "v2.3.4", "version = 3\n" BRASS_RUNTIME, 0, "runtime \"b\" is brass" },
+	{ "v2.3.4", "version = 4\n" BRASS_RUNTIME, 2, "is not read" },
+};
+
+static void versions_of_config(void **st)
+{
+	(void)st;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		struct run *r;
+
+		make_host();
+		put_program("/usr/bin/containerd",
+			    text("containerd x %s y", versions[i].containerd), NULL);
+		put_file(CONFIG, versions[i].config, 0644);
+		r = doctor();
+		if (r->status != versions[i].code << 8 ||
+		    !strstr(r->out, versions[i].text) ||
+		    strstr(strstr(r->out, versions[i].text) + 1, versions[i].text))
+			fail_at(HERE, "%zu: status %#x, not once \"%s\" in: %s%s", i,
+				r->status, versions[i].text, r->out, r->err);
+	}
+}
+
+static void put_containerd(const char *version)
+{
+	put_program("/usr/bin/containerd", text("containerd x v%s y", version), NULL);
+}
+
+/* containerd 2.3 refuses one that is newer; 2.0 to 2.2 go by the last one alone. */
+static void versions_of_imports(void **st)
+{
+	static const char *const root = "version = 2\nimports = [\"" HOST_CONF "\"]\n";
+
+	(void)st;
+	make_host();
+	put_file(CONFIG, text("%s" BRASS_RUNTIME, root), 0644);
+	put_file(HOST_CONF, "version = 3\n", 0644);
+	put_containerd("2.3.4");
+	has(doctor(), 2,
+	    "error    config      " HOST HOST_CONF
+	    ": version 3, and those before it have 2: containerd 2.3 does not start");
+	put_containerd("2.4.0");
+	has(doctor(), 0, "This host is ready for brass.\n");
+	put_containerd("2.1.9");
+	has(doctor(), 2,
+	    "[plugins.\"io.containerd.grpc.v1.cri\"] unless the last of its files has "
+	    "version 2, as " HOST HOST_CONF " has not\n");
+	put_file(HOST_CONF, "root = 'x'\n", 0644);
+	has(doctor(), 2, "as " HOST HOST_CONF " has not\n");
+	put_file(HOST_CONF, "version = 2\n", 0644);
+	has(doctor(), 0, "This host is ready for brass.\n");
+	/* Each by its own one. */
+	put_file(CONFIG, "imports = [\"" HOST_CONF "\"]\n", 0644);
+	put_file(HOST_CONF, "version = 3\n" RUNTIME_2, 0644);
+	put_containerd("2.3.4");
+	has(doctor(), 0, "This host is ready for brass.\n");
+}
+
+/* containerd 1.x takes the section of a plugin from one file, the last that has it. */
+static void hidden_by_an_import(void **st)
+{
+	(void)st;
+	make_host();
+	put_file(CONFIG, RUNC_OF("imports = [\"" HOST_CONF "\"]\n") BRASS_RUNTIME, 0644);
+	put_file(HOST_CONF,
+		 "[plugins.\"io.containerd.grpc.v1.cri\".registry]\nconfig_path = '/x'\n",
+		 0644);
+	has(doctor(), 2,
+	    "error    config      runtime \"b\" of " HOST CONFIG
+	    " is not read: the section of the CRI plugin in " HOST HOST_CONF
+	    " replaces it whole\n");
+	/* Nor is what the first file says of a runtime that the second has too. */
+	put_file(HOST_CONF,
+		 "[" RUNTIME ".b]\nruntime_path = 'x-brass'\n[" RUNTIME ".runc]\n", 0644);
+	has(doctor(), 2, "runtime \"b\" has no runtime_type");
+	/* containerd 2 puts them together. */
+	put_containerd("2.3.4");
+	put_file(HOST_CONF,
+		 "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\n"
+		 "config_path = '/x'\n",
+		 0644);
+	has(doctor(), 0, "This host is ready for brass.\n");
+}
+
+/* A file that imports itself, or is imported twice, is one. */
+static void imports_go_round(void **st)
+{
+	struct run *r;
+	char *said;
+
+	(void)st;
+	make_host();
+	put_file(
+		CONFIG,
+		RUNC_OF("disabled_plugins = ['cri']\n"
+			"imports = [ # the site's files\n'/etc/containerd/*.toml', \"" CONFIG
+			"\"]\n"),
+		0644);
+	put_file("/etc/containerd/a.toml", RUNC_OF("imports = ['" CONFIG "']\n"), 0644);
+	put_file("/etc/containerd/z.toml", "disabled_plugins = []\n[" RUNTIME ".y]\n",
+		 0644);
+	r = doctor();
+	has(r, 2, "config.toml disables CRI");
+	said = strstr(r->out, "by a name of version 1");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "by a name of version 1"));
 }
 
 /* containerd passes them over, and takes a shim of that name from further on. */
@@ -446,5 +615,6 @@ static void misused(void **st)
 
 E2E_GROUP(E2E(good), E2E(each_thing), E2E(folders), E2E(path_of_containerd),
 	  E2E(by_another_name), E2E(imports), E2E(default_runtime),
-	  E2E(default_of_an_import), E2E(options_not_passed), E2E(dangling_links),
-	  E2E(this_host), E2E(misused))
+	  E2E(default_of_an_import), E2E(options_not_passed), E2E(versions_of_config),
+	  E2E(versions_of_imports), E2E(hidden_by_an_import), E2E(imports_go_round),
+	  E2E(dangling_links), E2E(this_host), E2E(misused))

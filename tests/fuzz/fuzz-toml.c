@@ -66,11 +66,21 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 	return check_key(t, key);
 }
 
+static int on_item(struct toml *t, const struct toml_value *v, size_t depth)
+{
+	(void)t;
+	assert(depth > 0 && depth <= TOML_MAX_DEPTH);
+	if (v->kind == TOML_STRING)
+		check_utf8(v->string.s, v->string.len);
+	assert(toml_kind_name(v->kind));
+	return 0;
+}
+
 static int run(const char *toml, size_t len, size_t limit, size_t *n)
 {
 	struct spec_error e = { .text = "" };
 	struct seen s = { .at = toml, .end = toml + len, .limit = limit };
-	struct toml_doc doc = { "fuzz", on_table, on_pair, &s, &e };
+	struct toml_doc doc = { "fuzz", on_table, on_pair, on_item, &s, &e };
 	int r = toml_parse(&doc, toml, len);
 
 	if (r == 0)

@@ -42,7 +42,11 @@ static int on_pair(struct toml *t, const struct toml_key *key, const struct toml
 
 static int parse(const char *toml, size_t len, struct text *out, struct spec_error *e)
 {
-	struct toml_doc doc = { "a.toml", on_table, on_pair, out, e };
+	struct toml_doc doc = { .name = "a.toml",
+				.table = on_table,
+				.pair = on_pair,
+				.data = out,
+				.error = e };
 	/* A copy of its own length, so that the sanitizer sees who reads too far. */
 	char *copy = malloc(len ? len : 1);
 	int r;
@@ -428,12 +432,58 @@ static int refuse_table(struct toml *t, const struct toml_key *key, bool list)
 	return toml_fail(t, key->line, key, EINVAL, "%d\n\xff", 7);
 }
 
+static int add_item(struct toml *t, const struct toml_value *v, size_t depth)
+{
+	struct text *out = toml_data(t);
+
+	add(out, "%zu %s", depth, toml_kind_name(v->kind));
+	if (v->kind == TOML_STRING)
+		add(out, " \"%.*s\"", (int)v->string.len, v->string.s);
+	add(out, "\n");
+	return v->kind == TOML_INTEGER && v->integer == 13 ? -ERANGE : 0;
+}
+
+static int no_pair(struct toml *t, const struct toml_key *key, const struct toml_value *v,
+		   size_t depth)
+{
+	(void)t, (void)key, (void)v, (void)depth;
+	return 0;
+}
+
+static void test_items(void **state)
+{
+	static const char toml[] =
+		"a = [ # it's [\"no\"]\n\"x\\ty\", 'z',\n[ 1, 'in' ],\n"
+		"{ b = 'pair', c = ['deep'] } ]\nd = 'one'\n";
+	struct spec_error e = { .text = "" };
+	struct text out = { 0 };
+	struct toml_doc doc = { .name = "a.toml",
+				.table = on_table,
+				.pair = no_pair,
+				.item = add_item,
+				.data = &out,
+				.error = &e };
+
+	(void)state;
+	add(&out, "%s", "");
+	assert_int_equal(toml_parse(&doc, toml, strlen(toml)), 0);
+	assert_string_equal(out.s, "1 a string \"x\ty\"\n1 a string \"z\"\n1 an array\n"
+				   "2 an integer\n2 a string \"in\"\n1 a table\n"
+				   "3 a string \"deep\"\n");
+	assert_int_equal(toml_parse(&doc, "a = [13, ?]", 11), -ERANGE);
+	free(out.s);
+}
+
 /* Whatever a document holds, an error is one line of UTF-8; a function's error ends the reading. */
 static void test_error_text(void **state)
 {
 	struct spec_error e = { .text = "" };
 	struct text out = { 0 };
-	struct toml_doc doc = { "a\nb\xff", refuse_table, on_pair, &out, &e };
+	struct toml_doc doc = { .name = "a\nb\xff",
+				.table = refuse_table,
+				.pair = on_pair,
+				.data = &out,
+				.error = &e };
 	char toml[800] = "\n[\"a\tb";
 
 	(void)state;
@@ -479,6 +529,7 @@ int main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_error_text),
 		cmocka_unit_test(test_no_memory),
 	};
