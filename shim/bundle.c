@@ -50,6 +50,20 @@ int bundle_write_address(const char *bundle, const char *address, struct err *e)
 	return write_file(bundle, "address", address, strlen(address), 0644, e);
 }
 
+int bundle_complete_address(const char *bundle, const char *socket, struct err *e)
+{
+	_cleanup_free_ char *path = str_printf("%s/address", bundle);
+	_cleanup_free_ char *address = NULL;
+
+	if (!path)
+		return err_nomem(e);
+	/* One that was started by hand may have a path that leads nowhere from elsewhere. */
+	if (*socket != '/' || access(path, F_OK) == 0 || errno != ENOENT)
+		return 0;
+	address = str_printf("unix://%s", socket);
+	return address ? bundle_write_address(bundle, address, e) : err_nomem(e);
+}
+
 int bundle_read_address(const char *bundle, char **address)
 {
 	return read_file(bundle, "address", address);

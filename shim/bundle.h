@@ -29,6 +29,11 @@ struct exit_record {
 
 /* Writes "address": where containerd finds the server again. */
 int bundle_write_address(const char *bundle, const char *address, struct err *e);
+/*
+ * The same for the server at the path @socket, if there is no such file yet: for a container
+ * that has joined a pod without "start". A containerd of before 2.0 looks nowhere else.
+ */
+int bundle_complete_address(const char *bundle, const char *socket, struct err *e);
 /* *address is malloc()ed. */
 int bundle_read_address(const char *bundle, char **address);
 

@@ -298,7 +298,8 @@ static int write_bundle(struct container *c, const struct creation *cr, struct e
 {
 	if (cr->plan.n > 0 && mkdir(cr->rootfs, 0711) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "mkdir %s", cr->rootfs);
-	if (bundle_write_options(c->bundle, &c->options, e) < 0)
+	if (bundle_write_options(c->bundle, &c->options, e) < 0 ||
+	    bundle_complete_address(c->bundle, c->shim->record.socket, e) < 0)
 		return -e->code;
 	return bundle_write_shim(c->bundle, &c->shim->record, e);
 }

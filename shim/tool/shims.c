@@ -176,20 +176,34 @@ static void find_socket(struct scan *scan, struct shim_seen *seen, char **own)
 
 /* --------------------------------------------------------------- bundles */
 
+/* What is written of a bundle's shim: by itself, else by containerd (2.0 and later). */
+static char *read_address(const char *folder, const char *id)
+{
+	static const char *const names[] = { "address", "shim", "bootstrap.json" };
+	char *text;
+	size_t len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *path = str_printf("%s/%s/%s", folder, id, names[i]);
+
+		if (path && file_read(path, 4096, &text, &len) == 0)
+			return text;
+	}
+	return NULL;
+}
+
 static void read_folder(struct folder *f)
 {
 	DIR *d = opendir(f->path);
 	struct dirent *entry;
 
 	while (d && (entry = readdir(d))) {
-		_cleanup_free_ char *path = NULL, *address = NULL;
+		_cleanup_free_ char *address = NULL;
 		struct bundle *b;
-		size_t len;
 
-		if (entry->d_name[0] == '.')
-			continue;
-		path = str_printf("%s/%s/address", f->path, entry->d_name);
-		if (!path || file_read(path, 4096, &address, &len) < 0)
+		if (entry->d_name[0] != '.')
+			address = read_address(f->path, entry->d_name);
+		if (!address)
 			continue;
 		b = grow(&f->bundles, &f->n, sizeof(*b));
 		if (b)
@@ -236,7 +250,7 @@ static void find_containers(struct scan *scan, struct shim_seen *seen, const cha
 	for (size_t i = 0; f && own && i < f->n; i++) {
 		const struct bundle *b = &f->bundles[i];
 
-		/* Newer shims write JSON there, with the address in it. */
+		/* It may be JSON, or a record of ours, with the path in it. */
 		if (!b->id || !strstr(b->address, own))
 			continue;
 		slot = grow(&seen->containers, &seen->n_containers, sizeof(*slot));

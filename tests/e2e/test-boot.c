@@ -203,6 +203,7 @@ static int listen_at(const char *path)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	mkdir("/run/containerd", 0711);
 	mkdir(SHIM_SOCKETS, 0700);
 	memcpy(sun.sun_path, path, strlen(path) + 1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
@@ -244,6 +245,39 @@ static void joins_newer_shim(void **st)
 	assert_string_equal(run_start(b->dir, "c1")->out, url);
 	close(fd);
 	unlink(url + strlen("unix://"));
+}
+
+/*
+ * Who speaks the third version joins a pod without "start": where its shim serves is
+ * written all the same, for a containerd of before, and what stands there is left.
+ */
+static void joins_without_start(void **st)
+{
+	static const char json[] = "{\"version\":2,\"address\":\"unix:///x\"}";
+	struct bundle like = { .id = "c1", .annotation = SANDBOX, .group = "pod" };
+	struct bundle *b1 = bundle_like(&like, "exit 1"), *b2, *b3;
+
+	(void)st;
+	start_shim(b1);
+	like.id = "c2";
+	b2 = bundle_like(&like, "exit 2");
+	like.id = "c3";
+	b3 = bundle_like(&like, "exit 3");
+	write_file(text("%s/address", b3->dir), json, strlen(json));
+	create(b2);
+	create(b3);
+	assert_true(exists(text("%s/address", b2->dir)));
+	assert_string_equal(read_file(text("%s/address", b2->dir), NULL),
+			    text("unix://%s", e2e.path));
+	assert_string_equal(read_file(text("%s/address", b3->dir), NULL), json);
+	for (int i = 2; i <= 3; i++) {
+		char *id = text("c%d", i);
+
+		start(id, NULL);
+		wait_exit(id, NULL);
+		delete_task(id, NULL);
+	}
+	shutdown_shim();
 }
 
 /* The first annotation counts when both are there; an empty group is a group. */
@@ -591,7 +625,7 @@ static void long_names(void **st)
 
 E2E_GROUP(E2E(version), E2E(bad_flags), E2E(bad_names), E2E(answer_of_start),
 	  E2E(server_process), E2E(grouped_by_sandbox), E2E(grouped_by_runc_group),
-	  E2E(joins_newer_shim), E2E(group_by_both), E2E(stale_socket), E2E(start_race),
+	  E2E(joins_newer_shim), E2E(joins_without_start), E2E(group_by_both), E2E(stale_socket), E2E(start_race),
 	  E2E(bootstrap_params), E2E(longest_socket_dir), E2E(address_in_params),
 	  E2E(other_extensions),
 	  E2E(garbage_on_stdin), E2E(config_that_start_refuses),

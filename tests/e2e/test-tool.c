@@ -52,6 +52,30 @@ static void living(void **st)
 	end_c1();
 }
 
+/* Which shim serves a container says any of the files that shims and containerd write. */
+static void joined(void **st)
+{
+	struct bundle *b1 = shim_for("c1", "true"), *b2 = bundle("c2", "exec sleep 1000");
+	struct bundle *b3 = bundle("c3", "true");
+	char *json = text("{\"version\":3,\"address\":\"unix://%s\",\"protocol\":\"ttrpc\"}",
+			  e2e.path);
+
+	(void)st;
+	create(b2);
+	unlink(text("%s/address", b2->dir));
+	has(TOOL("inspect", "c2"), 0, "\"id\": \"c2\"");
+	has(TOOL("call", "c2", "State"), 0, "CREATED");
+	/* As of a shim that is not ours. */
+	unlink(text("%s/address", b1->dir));
+	has(TOOL("inspect", "c3"), 2, "no shim on this node serves a container \"c3\"");
+	write_file(text("%s/bootstrap.json", b3->dir), json, strlen(json));
+	has(TOOL("inspect", "c3"), 0, text("\"socket\": \"%s\"", e2e.path));
+	kill_task("c2", NULL, SIGKILL);
+	wait_exit("c2", NULL);
+	delete_task("c2", NULL);
+	shutdown_shim();
+}
+
 /* What was moved is counted, and what waits is told. */
 static void streams(void **st)
 {
@@ -262,6 +286,6 @@ static void leaves_nothing(void **st)
 	end_c1();
 }
 
-E2E_GROUP(E2E(nothing), E2E(living), E2E(streams), E2E(hanging), E2E(events_wait),
-	  E2E(stopped), E2E(dead), E2E(by_hand), E2E(misused), E2E(help),
+E2E_GROUP(E2E(nothing), E2E(living), E2E(joined), E2E(streams), E2E(hanging),
+	  E2E(events_wait), E2E(stopped), E2E(dead), E2E(by_hand), E2E(misused), E2E(help),
 	  E2E(leaves_nothing))
