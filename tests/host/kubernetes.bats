@@ -85,17 +85,21 @@ read_by() {
 	install_and_remove read_by containerd
 }
 
-@test "a node with containerd 2.x" {
+# Puts containerd 2.x into $T/bin.
+enter_forky() {
 	local r=0
-	write_config 3 io.containerd.cri.v1.runtime
 	. "$root/contrib/lib/debian.bash"
 	debian_make forky || r=$?
 	[ $r != 2 ] || skip "the mirror of Debian forky cannot be reached"
 	[ $r = 0 ]
+	cleanup() { debian_leave; }
 	debian_enter forky "$T"
-	install_and_remove read_by in_debian containerd || r=$?
-	debian_leave
-	return $r
+}
+
+@test "a node with containerd 2.x" {
+	write_config 3 io.containerd.cri.v1.runtime
+	enter_forky
+	install_and_remove read_by in_debian containerd
 }
 
 @test "a node with containerd 2.3, whose configuration is of version 4" {
@@ -256,6 +260,42 @@ template_of() {
 	done
 }
 
+@test "by hand after an upgrade of the package its new shim is installed" {
+	local shim=$HOST/usr/local/bin/containerd-shim-brass-v2
+	local package=$T/bin/containerd-shim-brass-v2
+	snapshot >"$T/before"
+	mkdir -p "$T/bin"
+	mv "$SHIM" "$package"
+	unset SHIM
+	PATH=${shim%/*}:$T/bin:$PATH
+	node install
+	printf '#!/bin/sh\necho two\n' >"$package"
+	run node status
+	[ "$status" = 1 ]
+	node install
+	cmp "$package" "$shim"
+	node status
+	rm "$package"
+	run node install
+	[ "$status" = 1 ]
+	[[ $output == *'no shim beside this script, nor another one in PATH'* ]]
+	run node status
+	[ "$status" = 0 ]
+	[[ $output == *'there is no other shim to compare it with'* ]]
+	node uninstall
+	snapshot | diff "$T/before" -
+	run node status
+	[ "$status" = 1 ]
+}
+
+@test "a shim of the node that is in the place itself is used, and stays" {
+	local shim=$HOST/usr/local/bin/containerd-shim-brass-v2
+	mkdir -p "${shim%/*}"
+	mv "$SHIM" "$shim"
+	unset SHIM
+	PATH=${shim%/*}:$PATH install_and_remove test -x "$shim"
+}
+
 @test "the shim of a package is in PATH, and that beside the script comes first" {
 	local tree=$T/tree
 	write_config 2 io.containerd.grpc.v1.cri
@@ -296,6 +336,54 @@ template_of() {
 	restarts 1
 	node uninstall
 	snapshot | diff "$T/before" -
+}
+
+@test "a full disk costs nobody a file" {
+	local dir=$HOST/usr/local/bin
+	mkdir -p "$dir"
+	mount -t tmpfs -o size=64k tmpfs "$dir"
+	cleanup() { umount "$HOST/usr/local/bin"; }
+	head -c 40000 /dev/urandom >"$dir/containerd-shim-brass-v2"
+	head -c 40000 /dev/urandom >"$SHIM"
+	snapshot >"$T/before"
+	run node install
+	[ "$status" = 1 ]
+	snapshot | diff "$T/before" -
+	mount -o remount,size=1m "$dir"
+	install_and_remove cmp "$SHIM" "$dir/containerd-shim-brass-v2"
+}
+
+@test "a link in the place of the shim comes back as it was" {
+	local dir=$HOST/usr/local/bin to
+	local link=$dir/containerd-shim-brass-v2
+	mkdir -p "$dir" "$HOST/brass-opt"
+	echo 'of somebody else' >"$HOST/brass-opt/shim"
+	for to in /brass-opt/shim ../../../brass-opt/shim /brass-nowhere; do
+		rm -f "$T/restarts"
+		ln -sfn "$to" "$link"
+		install_and_remove cmp "$SHIM" "$link"
+	done
+	export CONFIG=$config BIN_DIR=$dir FORCE=1
+	for to in "$HOST/brass-opt/shim" /brass-nowhere; do
+		ln -sfn "$to" "$link"
+		snapshot >"$T/before"
+		HOST=/ node install
+		cmp "$SHIM" "$link"
+		HOST=/ node uninstall
+		snapshot | diff "$T/before" -
+	done
+}
+
+@test "a link to the same shim stays, and whose it is says the node" {
+	local link=$HOST/usr/local/bin/containerd-shim-brass-v2
+	mkdir -p "${link%/*}" "$HOST$T"
+	cp "$SHIM" "$HOST/brass-shim"
+	ln -s /brass-shim "$link"
+	install_and_remove [ -L "$link" ]
+	rm -f "$T/restarts"
+	ln -sfn "$SHIM" "$link"
+	echo 'of somebody else' >"$HOST$SHIM"
+	install_and_remove [ ! -L "$link" ]
 }
 
 @test "it is not taken away below containers that run" {
@@ -344,22 +432,75 @@ stays() {
 	install_and_remove read_by containerd
 }
 
-@test "an import that hides the runtime from containerd 1.x is found before anything is changed" {
-	write_config 2 io.containerd.grpc.v1.cri
-	sed -i "1s,\$,\nimports = [\"$T/import.toml\"]," "$config"
-	printf 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "x"\n' \
-		>"$T/import.toml"
+# The node's containerd is asked; $config is in its place.
+ask_containerd() {
+	export CONFIG=$config BIN_DIR=$HOST/bin FORCE=1
+}
+
+# refused SED...: with this change of the configuration.
+refused() {
+	sed -i "$@" "$config"
 	snapshot >"$T/before"
-	export CONFIG=$config BIN_DIR=$HOST/bin
 	HOST=/ run node install
 	[ "$status" = 1 ]
 	[[ $output == *'has a file of "imports" a section for it'* ]]
 	snapshot | diff "$T/before" -
-	echo 'version = 2' >"$T/import.toml"
+}
+
+taken() {
+	snapshot >"$T/before"
 	HOST=/ node install
-	restarts 1
-	FORCE=1 HOST=/ node uninstall
+	HOST=/ node uninstall
 	snapshot | diff "$T/before" -
+}
+
+imports() {
+	echo "1s,\$,\nimports = [\"$T/import.toml\"],"
+}
+
+# disables PLUGIN, in more than one line.
+disables() {
+	echo "1s,\$,\ndisabled_plugins = [\"io.containerd.snapshotter.v1.zfs\"\,\n\"$1\"],"
+}
+
+@test "what containerd 1.x would not read is found before anything is changed" {
+	ask_containerd
+	printf 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "x"\n' \
+		>"$T/import.toml"
+	write_config 2 io.containerd.grpc.v1.cri
+	refused "$(imports)"
+	echo 'version = 2' >"$T/import.toml"
+	taken
+	write_config 2 io.containerd.grpc.v1.cri
+	refused "$(disables io.containerd.grpc.v1.cri)"
+}
+
+@test "what containerd 2.x would not read is found before anything is changed" {
+	local version plugin off
+	enter_forky
+	ask_containerd
+	PATH=$T/bin:$PATH
+	for version in 2 3; do
+		plugin=io.containerd.cri.v1.runtime
+		[ $version = 3 ] || plugin=io.containerd.grpc.v1.cri
+		write_config $version $plugin
+		taken
+		for off in grpc.v1.cri cri.v1.runtime cri.v1.images; do
+			write_config $version $plugin
+			refused "$(disables io.containerd.$off)"
+		done
+	done
+	echo 'version = 2' >"$T/import.toml"
+	write_config 3 io.containerd.cri.v1.runtime
+	sed -i "$(imports)" "$config"
+	taken
+	echo 'version = 3' >"$T/import.toml"
+	write_config 2 io.containerd.grpc.v1.cri
+	refused "$(imports)"
+	printf '[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.brass]\n%s\n' \
+		'runtime_type = "io.containerd.other.v2"' >>"$T/import.toml"
+	write_config 3 io.containerd.cri.v1.runtime
+	refused "$(imports)"
 }
 
 @test "another version of the configuration is refused, and nothing written to it" {
@@ -372,22 +513,26 @@ stays() {
 	restarts 0
 }
 
-# wrong SED OUTPUT: the uninstaller's manifest with this change has this fault.
+# wrong NAME SED OUTPUT: this manifest with this change has this fault.
 wrong() {
-	sed "$1" "$root/contrib/kubernetes/uninstall.yaml" >"$T/wrong.yaml"
+	sed "$2" "$root/contrib/kubernetes/$1.yaml" >"$T/wrong.yaml"
 	run "$root/tests/host/manifests.py" "$T/wrong.yaml"
 	[ "$status" = 1 ]
-	[ "$output" = "$T/wrong.yaml: $2" ]
+	[ "$output" = "$T/wrong.yaml: $3" ]
 }
 
 @test "the manifests are what Kubernetes understands" {
 	"$root/tests/host/manifests.py" "$root"/contrib/kubernetes/*.yaml
-	wrong s/hostPID/hostPid/ .spec.template.spec.hostPid:\ unknown
-	wrong 's/privileged: true/privileged: "yes"/' \
+	wrong uninstall s/hostPID/hostPid/ .spec.template.spec.hostPid:\ unknown
+	wrong uninstall 's/privileged: true/privileged: "yes"/' \
 		'.spec.template.spec.initContainers[0].securityContext.privileged: a bool is needed'
-	wrong 's/^        - name: host$/        - name: disk/' '.spec: no volume host'
-	wrong '/^      containers:/,${/image:/d}' \
+	wrong uninstall 's/^        - name: host$/        - name: disk/' '.spec: no volume host'
+	wrong uninstall '/^      containers:/,${/image:/d}' \
 		'.spec.template.spec.containers[0].image: missing'
+	wrong brass '/mountPropagation/d' \
+		".spec: status without mountPropagation keeps the node's mounts"
+	wrong brass 's/mountPropagation: .*/mountPropagation: None/' \
+		".spec: status without mountPropagation keeps the node's mounts"
 }
 
 @test "handler, RuntimeClass and the runtime in containerd have one name" {

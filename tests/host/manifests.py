@@ -12,7 +12,7 @@ import yaml
 
 STRINGS = {"*": str}
 ENV = [{"name!": str, "value": str}]
-MOUNTS = [{"name!": str, "mountPath!": str, "readOnly": bool}]
+MOUNTS = [{"name!": str, "mountPath!": str, "readOnly": bool, "mountPropagation": str}]
 PROBE = {"exec": {"command": [str]}, "periodSeconds": int}
 CONTAINER = {
     "name!": str, "image!": str, "imagePullPolicy": str, "command": [str], "args": [str],
@@ -76,6 +76,12 @@ def check_relations(doc):
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in volumes:
                 yield f".spec: no volume {mount['name']}"
+    # What ends soon need not see what the node unmounts.
+    for container in pod["containers"]:
+        for mount in container.get("volumeMounts", []):
+            if mount.get("mountPropagation") != "HostToContainer":
+                yield (f".spec: {container['name']} without mountPropagation "
+                       "keeps the node's mounts")
 
 
 def check_document(doc):
