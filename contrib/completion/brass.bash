@@ -17,7 +17,9 @@ _brass() {
 			[[ ${COMP_WORDS[i]} == -* ]] || n=$((n + 1))
 		done
 		case $sub:$n in
-		inspect:0 | call:0) words=$("$brass" ps --quiet --timeout 300 2>/dev/null) ;;
+		# compgen runs what it finds in its words, and the ids are strangers' ones.
+		inspect:0 | call:0) words=$("$brass" ps --quiet --timeout 300 2>/dev/null |
+			grep -xE '[A-Za-z0-9._-]+') ;;
 		call:1) words=$("$brass" call --list 2>/dev/null | grep -E '^[A-Z]') ;;
 		esac
 	fi

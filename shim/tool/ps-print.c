@@ -92,11 +92,13 @@ void ps_print_table(const struct ps *ps)
 	fwrite(text, 1, len, stdout);
 }
 
+/* For scripts, so what is no id, and no container's, is left out. */
 void ps_print_ids(const struct ps *ps)
 {
 	for (size_t i = 0; i < ps->n; i++)
 		for (size_t k = 0; k < ps->reports[i].n_rows; k++)
-			printf("%s\n", ps->reports[i].rows[k].id);
+			if (is_identifier(ps->reports[i].rows[k].id))
+				printf("%s\n", ps->reports[i].rows[k].id);
 }
 
 static void put_text(struct json_out *o, const char *key, const char *value)
