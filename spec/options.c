@@ -27,18 +27,32 @@ const struct json_rule spec_option_rules[SPEC_N_OPTIONS] = {
 	{ "task_api_version", JSON_NUMBER, json_put_u32, AT(task_api_version) },
 };
 
-int spec_options_load(const char *path, struct spec_options *out, struct spec_error *e)
+static struct json_doc document(const char *name, struct spec_options *out,
+				struct spec_error *e)
 {
-	const char *slash = strrchr(path, '/');
-	struct json_doc doc = {
-		.name = slash ? slash + 1 : path,
+	return (struct json_doc){
+		.name = name,
 		.rules = spec_option_rules,
 		.n_rules = SPEC_N_OPTIONS,
 		.data = out,
 		.error = e,
 	};
+}
+
+int spec_options_load(const char *path, struct spec_options *out, struct spec_error *e)
+{
+	const char *slash = strrchr(path, '/');
+	struct json_doc doc = document(slash ? slash + 1 : path, out, e);
 
 	return json_parse_file(&doc, path);
+}
+
+int spec_options_parse(const char *name, const char *json, size_t len,
+		       struct spec_options *out, struct spec_error *e)
+{
+	struct json_doc doc = document(name, out, e);
+
+	return json_parse(&doc, json, len);
 }
 
 char *spec_options_write(const struct spec_options *o, size_t *len)

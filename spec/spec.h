@@ -101,6 +101,9 @@ struct spec_options {
  * ignored. -ENOENT is returned if there is no such file, with a text.
  */
 int spec_options_load(const char *path, struct spec_options *out, struct spec_error *e);
+/* The same from memory; @name stands for the document in texts. */
+int spec_options_parse(const char *name, const char *json, size_t len,
+		       struct spec_options *out, struct spec_error *e);
 /*
  * Reads options in TOML, as an administrator writes them and as CRI passes them
  * on (contract 7.3); at most 1 MiB. The keys are those of options.json in any

@@ -181,7 +181,7 @@ static int read_given_options(struct explain *x, const char *path)
 	if (code < 0)
 		return tool_fail("%s: %s", path, err_strerror(-code));
 	if (text[strspn(text, " \t\r\n")] == '{')
-		code = spec_options_load(path, o, &e);
+		code = spec_options_parse(path, text, len, o, &e);
 	else
 		code = spec_options_parse_toml(path, text, len, o, NULL, NULL, &e);
 	return code < 0 ? tool_fail("%s", e.text) : TOOL_OK;

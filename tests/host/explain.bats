@@ -85,6 +85,15 @@ same_commands() {
 	diff <(head -n 2 "$T/calls" | plain) <(printed "$T/explained" | head -n 2 | plain)
 }
 
+@test "options of either kind, also behind a link" {
+	echo '{"binary_name": "/opt/runc1"}' >"$T/options.json"
+	echo 'BinaryName = "/opt/runc2"' >"$T/options.toml"
+	ln -s options.json "$T/json"
+	ln -s options.toml "$T/toml"
+	"$BRASS" explain --options "$T/json" - <<<'{"ociVersion": "1.0.2"}' | grep -q /opt/runc1
+	"$BRASS" explain --options "$T/toml" - <<<'{"ociVersion": "1.0.2"}' | grep -q /opt/runc2
+}
+
 @test "a bundle that cannot be read is an error, with its place" {
 	mkdir "$T/b"
 	run "$BRASS" explain "$T/b"
