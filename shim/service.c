@@ -192,10 +192,76 @@ static void on_wait_cancelled(struct ttrpc_call *call, enum ttrpc_code why)
 	ttrpc_call_fail(call, why, "wait: nobody listens any more");
 }
 
+/* How many Waits for @p have the connection of @call; *second: the second of them. */
+static unsigned count_waits(const struct process *p, const struct ttrpc_call *call,
+			    struct ttrpc_call **second)
+{
+	struct ttrpc_call *wait;
+	unsigned n = 0;
+
+	list_for_each(wait, &p->waiters, link)
+		if (ttrpc_call_same_conn(wait, call) && ++n == 2)
+			*second = wait;
+	return n;
+}
+
+/* The one to be given up first. */
+struct spare {
+	struct ttrpc_call *wait; /* NULL: none */
+	unsigned n; /* as many its process has of this connection */
+};
+
+static void look_for_spare(struct spare *spare, const struct process *p,
+			   const struct ttrpc_call *call)
+{
+	struct ttrpc_call *second = NULL;
+	unsigned n = count_waits(p, call, &second);
+
+	if (second && n > spare->n)
+		*spare = (struct spare){ second, n };
+}
+
+static void look_for_spare_in(struct spare *spare, const struct container *c,
+			      const struct ttrpc_call *call)
+{
+	const struct process *exec;
+
+	look_for_spare(spare, &c->init, call);
+	list_for_each(exec, &c->execs, link)
+		look_for_spare(spare, exec, call);
+}
+
+/*
+ * Clients leave their Waits without a word, so which ones nobody listens to is not known.
+ * Of the process that has most of them the first is its monitor's, and the last ones may
+ * be young: the second goes. Returns whether there was one.
+ */
+static bool give_up_a_wait(const struct request *r)
+{
+	struct spare spare = { NULL, 0 };
+	const struct container *c;
+
+	list_for_each(c, &r->shim->containers, link)
+		look_for_spare_in(&spare, c, r->call);
+	if (!spare.wait)
+		return false;
+	list_del(&spare.wait->link);
+	ttrpc_call_fail(spare.wait, TTRPC_RESOURCE_EXHAUSTED,
+			"wait: given up for a later one: this connection has %u for the process",
+			spare.n);
+	return true;
+}
+
 static void handle_wait(struct request *r)
 {
 	if (r->process->state == PROC_STOPPED || r->process->start_failed) {
 		service_reply_waited(r->call, r->process);
+		return;
+	}
+	if (!ttrpc_call_may_wait(r->call) && !give_up_a_wait(r)) {
+		ttrpc_call_fail(r->call, TTRPC_RESOURCE_EXHAUSTED,
+				"wait: as many calls are in flight as may be, and no other Wait of "
+				"this connection is one of many for its process");
 		return;
 	}
 	r->call->cancel = on_wait_cancelled;

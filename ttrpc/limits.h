@@ -19,7 +19,8 @@
 /*
  * When as many calls are open as may be, a connection that has but few of them gets one
  * more, so that somebody's many Waits do not keep another from Kill: so few, and so great a
- * part of the limit is for that.
+ * part of the limit is for that. As great a part is for what does not wait, so that they do
+ * not keep that client itself from it.
  */
 #define TTRPC_LIMIT_FEW 16
 #define TTRPC_LIMIT_RESERVE 8

@@ -100,11 +100,42 @@ static void dispatch(struct ttrpc_call *call, const struct frame *f)
 	call->service->handle(call, m);
 }
 
+/* On one connection. */
+static unsigned most_calls(const struct ttrpc_server *s, bool waits)
+{
+	unsigned reserve = s->limits.calls / TTRPC_LIMIT_RESERVE;
+
+	return s->limits.calls + (waits ? 0 : reserve);
+}
+
+/* On all of them, for one more on one that has @n. */
+static unsigned most_of_all(const struct ttrpc_server *s, unsigned n, bool waits)
+{
+	unsigned reserve = s->limits.all_calls / TTRPC_LIMIT_RESERVE;
+
+	return s->limits.all_calls + (waits ? 0 : reserve) +
+	       (n < TTRPC_LIMIT_FEW ? reserve : 0);
+}
+
+bool ttrpc_call_may_wait(const struct ttrpc_call *call)
+{
+	const struct ttrpc_server *s = call->server;
+	const struct ttrpc_conn *c = call->conn;
+
+	return c && c->n_calls <= most_calls(s, true) &&
+	       s->n_calls <= most_of_all(s, c->n_calls - 1, true);
+}
+
+bool ttrpc_call_same_conn(const struct ttrpc_call *a, const struct ttrpc_call *b)
+{
+	return a->conn && a->conn == b->conn;
+}
+
 static void request_frame(struct ttrpc_server *s, struct ttrpc_conn *c,
 			  const struct frame *f)
 {
-	unsigned most = s->limits.all_calls;
 	struct ttrpc_call *call;
+	unsigned most;
 
 	if (f->stream <= c->last_stream) {
 		call_refuse(c, f->stream, TTRPC_INVALID_ARGUMENT,
@@ -112,14 +143,14 @@ static void request_frame(struct ttrpc_server *s, struct ttrpc_conn *c,
 		return;
 	}
 	c->last_stream = f->stream;
-	if (c->n_calls >= s->limits.calls) {
+	most = most_calls(s, false);
+	if (c->n_calls >= most) {
 		call_refuse(c, f->stream, TTRPC_RESOURCE_EXHAUSTED,
 			    "%u calls are in flight on this connection, the limit is %u",
-			    c->n_calls, s->limits.calls);
+			    c->n_calls, most);
 		return;
 	}
-	if (c->n_calls < TTRPC_LIMIT_FEW)
-		most += most / TTRPC_LIMIT_RESERVE;
+	most = most_of_all(s, c->n_calls, false);
 	if (s->n_calls >= most) {
 		call_refuse(c, f->stream, TTRPC_RESOURCE_EXHAUSTED,
 			    "%u calls are being worked on, the limit is %u", s->n_calls, most);

@@ -59,12 +59,16 @@ struct ttrpc_conn;
 struct ttrpc_limits {
 	/* Open connections; more are closed at once. */
 	unsigned conns;
-	/* In flight on one connection; more are answered ResourceExhausted. */
+	/*
+	 * In flight on one connection; more are answered ResourceExhausted. Those
+	 * that do not wait (ttrpc_call_may_wait()) may be an eighth more.
+	 */
 	unsigned calls;
 	/*
 	 * Owed by the handlers, over all connections; those count whose peer is
 	 * gone or was told that time is up. More are answered ResourceExhausted;
-	 * a connection with few calls may have an eighth more.
+	 * a connection with few calls may have an eighth more, and one that does
+	 * not wait is let in for another.
 	 */
 	unsigned all_calls;
 	/*
@@ -173,6 +177,16 @@ struct ttrpc_call {
 	struct ttrpc_arena arena;
 	void *request; /* the decoded envelope (ttrpc.proto) */
 };
+
+/*
+ * Whether a handler, which asks this first, may keep @call for something that may never
+ * come. A peer cannot say that it no longer listens (ttrpc knows no cancelling), so that
+ * such calls may fill the limits: they must leave room for others. If not, it is to be
+ * answered TTRPC_RESOURCE_EXHAUSTED, or another such call of its connection.
+ */
+bool ttrpc_call_may_wait(const struct ttrpc_call *call);
+/* Whether both are of one connection, which is there still. */
+bool ttrpc_call_same_conn(const struct ttrpc_call *a, const struct ttrpc_call *b);
 
 /* Answers with @reply, which must be of method->output, and ends the call. */
 void ttrpc_call_reply(struct ttrpc_call *call, const ProtobufCMessage *reply);

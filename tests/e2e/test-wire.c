@@ -350,6 +350,43 @@ static void many_connections(void **st)
 	shutdown_shim();
 }
 
+/* Of the Waits for c1 that a client has left it knows nothing: there is no message for it. */
+static void abandoned_waits(void **st)
+{
+	enum { N = 4096 };
+	struct answer **waiting = forget_later(calloc(N + 2, sizeof(*waiting)));
+	struct ttrpc_client other;
+	Task__WaitRequest q = TASK__WAIT_REQUEST__INIT;
+
+	(void)st;
+	run_c1("exec sleep 1000");
+	exec_add("c1", "e1", "exec sleep 1000");
+	start("c1", "e1");
+	for (int i = 0; i < N; i++)
+		waiting[i] = ask_wait("c1", NULL);
+	assert_int_equal(state("c1", NULL)->status, TYPES__STATUS__RUNNING);
+	/* The first is that of its monitor, the last one may well be somebody's. */
+	waiting[N] = ask_wait("c1", NULL);
+	fails_with(waiting[1], TTRPC_RESOURCE_EXHAUSTED, "given up for a later one");
+	waiting[N + 1] = ask_wait("c1", "e1");
+	fails_with(waiting[2], TTRPC_RESOURCE_EXHAUSTED, "given up for a later one");
+	kill_task("c1", "e1", SIGKILL);
+	assert_int_equal(as_wait(ok(waiting[N + 1]))->exit_status, 137);
+	delete_task("c1", "e1");
+	assert_false(waiting[0]->done || waiting[3]->done);
+	/* Nobody else pays for it. */
+	ttrpc_client_init(&other, &e2e.loop, e2e.path);
+	q.id = text("c1");
+	waiting[1] = ask_on(&other, V2, "Wait", &q);
+	kill_task("c1", NULL, SIGKILL);
+	for (int i = 0; i <= N; i++)
+		if (i != 2)
+			assert_int_equal(as_wait(ok(waiting[i]))->exit_status, 137);
+	ttrpc_client_close(&other);
+	delete_task("c1", NULL);
+	shutdown_shim();
+}
+
 /* Another user can connect, since the test lets him, and is not heard. */
 static void other_user(void **st)
 {
@@ -422,4 +459,4 @@ static void empty_requests(void **st)
 
 E2E_GROUP(E2E(frame_too_long), E2E(frame_of_gigabytes), E2E(bad_streams), E2E(bad_types),
 	  E2E(bad_requests), E2E(single_bytes), E2E(noise_and_cuts), E2E(never_reads),
-	  E2E(many_connections), E2E(other_user), E2E(empty_requests))
+	  E2E(many_connections), E2E(abandoned_waits), E2E(other_user), E2E(empty_requests))

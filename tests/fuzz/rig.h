@@ -25,7 +25,7 @@ struct rig {
 	struct loop loop;
 	struct ttrpc_server server;
 	struct ttrpc_service services[2];
-	struct list parked;      /* struct ttrpc_call, of method Park */
+	struct list parked;      /* struct ttrpc_call, of the methods Park and Wait */
 	int n_handled;
 	int n_cancelled;
 	enum ttrpc_code why;     /* of the last cancel() */
@@ -53,10 +53,11 @@ static const ProtobufCMethodDescriptor rig_methods[] = {
 	RIG_METHOD("Meta"),   /* the metadata of .key */
 	RIG_METHOD("Park"),   /* no reply; on rig.parked */
 	RIG_METHOD("Vanish"), /* the peer hangs up, then the reply */
+	RIG_METHOD("Wait"),   /* as Park, if it may */
 };
 #define RIG_N_METHODS (sizeof(rig_methods) / sizeof(*rig_methods))
 
-static const unsigned rig_by_name[] = { 0, 1, 2, 3, 4, 5 };
+static const unsigned rig_by_name[] = { 0, 1, 2, 3, 4, 5, 6 };
 
 static const ProtobufCServiceDescriptor rig_descriptor = {
 	.magic = PROTOBUF_C__SERVICE_DESCRIPTOR_MAGIC,
@@ -123,6 +124,12 @@ static inline void rig_handle(struct ttrpc_call *call, const ProtobufCMessage *r
 	case 'M':
 		rig_meta(call, kv->key);
 		break;
+	case 'W':
+		if (!ttrpc_call_may_wait(call)) {
+			ttrpc_call_fail(call, TTRPC_RESOURCE_EXHAUSTED, "no more may wait");
+			break;
+		}
+		/* fall through */
 	case 'P':
 		call->cancel = rig_cancelled;
 		list_append(&rig->parked, &call->link);

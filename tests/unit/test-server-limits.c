@@ -52,29 +52,80 @@ static void calls_owed_to_nobody(void **state)
 	want(1, TTRPC_RESOURCE_EXHAUSTED, "2 calls are being worked on, the limit is 2");
 }
 
-/* Somebody has all the calls that there are: who has few can still be heard. */
+static uint32_t next_id;
+
+static void ask_so_many(unsigned n, const char *method)
+{
+	int handled = rig.n_handled;
+
+	for (unsigned i = 0; i < n; i++, next_id += 2)
+		rig_ask(&rig, &(struct ask){ next_id, .method = method });
+	for (unsigned i = 0; i < n; i++)
+		settle();
+	assert_int_equal(rig.n_handled, handled + (int)n);
+}
+
+static void want_refused(const char *method, const char *text)
+{
+	rig_ask(&rig, &(struct ask){ next_id, .method = method });
+	want(next_id, TTRPC_RESOURCE_EXHAUSTED, text);
+	next_id += 2;
+}
+
+/* As many wait as may: the next may not, but others are heard, within a bound. */
+static void waiting_calls_leave_room(void **state)
+{
+	enum { N = 2 * TTRPC_LIMIT_RESERVE };
+
+	(void)state;
+	next_id = 1;
+	open_with(10, N, 10 * N, 1 << 20);
+	ask_so_many(N, "Wait");
+	want_refused("Wait", "no more may wait");
+	rig_ask(&rig, &(struct ask){ next_id, .method = "Echo", .value = "heard" });
+	want_value(next_id, "heard");
+	next_id += 2;
+	ask_so_many(2, "Park");
+	want_refused("Echo", "18 calls are in flight on this connection, the limit is 18");
+}
+
+/* Somebody has all the calls that there are: who has few can still be heard, and wait. */
 static void few_calls_beside_many(void **state)
 {
 	enum { ALL = 4 * TTRPC_LIMIT_RESERVE, MORE = ALL / TTRPC_LIMIT_RESERVE };
 	int busy;
-	uint32_t id;
 
 	(void)state;
+	next_id = 1;
 	open_with(10, 2 * ALL, ALL, 1 << 20);
-	for (id = 0; id < ALL; id++)
-		rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
-	run_until(&rig.n_handled, ALL);
-	rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
-	want(2 * id + 1, TTRPC_RESOURCE_EXHAUSTED,
-	     "32 calls are being worked on, the limit is 32");
+	ask_so_many(ALL, "Wait");
+	want_refused("Wait", "no more may wait");
 	busy = rig.peer;
 	rig.peer = rig_connect(&rig);
-	for (id = 0; id < MORE; id++)
-		rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
-	run_until(&rig.n_handled, ALL + MORE);
-	rig_ask(&rig, &(struct ask){ 2 * id + 1, .method = "Park" });
-	want(2 * id + 1, TTRPC_RESOURCE_EXHAUSTED,
-	     "36 calls are being worked on, the limit is 36");
+	next_id = 1;
+	ask_so_many(MORE, "Wait");
+	want_refused("Wait", "no more may wait");
+	ask_so_many(MORE, "Park");
+	want_refused("Park", "40 calls are being worked on, the limit is 40");
+	close(busy);
+}
+
+/* The same of calls that do something: somebody who has many has less than who has few. */
+static void few_calls_beside_much_work(void **state)
+{
+	enum { ALL = 4 * TTRPC_LIMIT_RESERVE, MORE = ALL / TTRPC_LIMIT_RESERVE };
+	int busy;
+
+	(void)state;
+	next_id = 1;
+	open_with(10, 2 * ALL, ALL, 1 << 20);
+	ask_so_many(ALL + MORE, "Park");
+	want_refused("Park", "36 calls are being worked on, the limit is 36");
+	busy = rig.peer;
+	rig.peer = rig_connect(&rig);
+	next_id = 1;
+	ask_so_many(MORE, "Park");
+	want_refused("Park", "40 calls are being worked on, the limit is 40");
 	close(busy);
 }
 
@@ -387,7 +438,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_OWN(calls_in_flight),
 		TEST_OWN(calls_owed_to_nobody),
+		TEST_OWN(waiting_calls_leave_room),
 		TEST_OWN(few_calls_beside_many),
+		TEST_OWN(few_calls_beside_much_work),
 		TEST_OWN(connections),
 		TEST_OWN(slow_reader),
 		TEST_OWN(slow_reader_hangs_up),
