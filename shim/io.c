@@ -139,8 +139,10 @@ static void on_files_written(struct logger *l)
 		if (io->streams[i].file && !io->streams[i].pace && !io->terminal)
 			io->streams[i].done = true;
 	settle(io);
-	if (outputs_done(io))
-		report_drained(io);
+	if (io->drained && outputs_done(io)) {
+		timer_disarm(&io->drain);
+		l->stopped = on_logger_stopped;
+	}
 }
 
 static void on_direct_end(struct direct *d)

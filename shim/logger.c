@@ -33,31 +33,36 @@ static void report_started(struct logger *l, struct err *failure)
 		started(l, failure);
 }
 
+enum verdict { NOT_YET, READY, FAILED };
+
 /* What it has said: a byte, nothing, or (ours) what failed. */
-static void judge_ready(struct logger *l)
+static enum verdict hear(struct logger *l, struct err *e)
 {
-	struct err e;
-	ssize_t n = read(l->ready.fd, &e, l->files ? sizeof(e) : 1);
+	ssize_t n = read(l->ready.fd, e, l->files ? sizeof(*e) : 1);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR) && child_is_watched(&l->child))
-		return;
+		return NOT_YET;
 	if (n == 1 || !l->must_say_ready) {
 		l->was_ready = true;
-		report_started(l, NULL);
-		return;
+		return READY;
 	}
-	if (n != sizeof(e))
-		err_set(&e, TTRPC_UNKNOWN,
+	if (n != sizeof(*e))
+		err_set(e, TTRPC_UNKNOWN,
 			l->files ? "the process that writes log files did not start" :
 				   "logging binary did not call ready (it may have crashed or "
 				   "exited prematurely)");
-	report_started(l, &e);
+	return FAILED;
 }
 
 static void on_ready(struct watch *w, uint32_t events)
 {
+	struct logger *l = container_of(w, struct logger, ready);
+	struct err e;
+	enum verdict v = hear(l, &e);
+
 	(void)events;
-	judge_ready(container_of(w, struct logger, ready));
+	if (v != NOT_YET)
+		report_started(l, v == FAILED ? &e : NULL);
 }
 
 static void on_start_timeout(struct timer *t)
@@ -92,24 +97,28 @@ static void try_again_later(struct logger *l)
 	timer_arm_in(l->reaper->loop, &l->timer, LIMIT_LOGFILE_AGAIN_MS * LOOP_MSEC);
 }
 
+/* Who is told of it, of its start or of its end, may free it: that comes last. */
 static void on_logger_exit(struct child *c)
 {
 	struct logger *l = container_of(c, struct logger, child);
-
-	l->finished = c->status == 0;
+	struct err e;
 	/* Its end is as good as that of the pipe, which a child of its own may hold open. */
-	if (l->started)
-		judge_ready(l);
+	enum verdict v = l->started ? hear(l, &e) : NOT_YET;
+	void (*started)(struct logger *, struct err *) = TAKE(l->started);
+
+	stop_waiting(l);
+	l->finished = c->status == 0;
 	if (!l->finished && (l->files ? l->was_ready : c->signal != SIGTERM))
 		log_write(LOG_WARN, NULL, "a logger (pid %d) ended with %d", c->pid,
 			  c->status);
-	if (l->files && l->was_ready && !l->finished && !l->stopped) {
+	if (l->files && l->was_ready && !l->finished && !l->stopped)
 		try_again_later(l);
-		return;
-	}
 	if (l->files && l->finished)
 		l->ended(l);
-	report_stopped(l);
+	if (l->stopped)
+		report_stopped(l);
+	else if (started)
+		started(l, v == FAILED ? &e : NULL);
 }
 
 void logger_init(struct logger *l)
@@ -256,6 +265,7 @@ static void on_term_timeout(struct timer *t)
 
 void logger_stop(struct logger *l, void (*stopped)(struct logger *l))
 {
+	l->started = NULL;
 	stop_waiting(l);
 	l->stopped = stopped;
 	if (l->files && l->was_ready && !l->finished && !child_is_watched(&l->child)) {

@@ -29,7 +29,7 @@ struct logger {
 	bool was_ready, finished;
 	uint64_t timeout_ns;  /* to be ready */
 	struct logfiles *files; /* it is ours and writes these; NULL: it is a program */
-	/* Ours has written all there was. */
+	/* Ours has written all there was. Frees nothing; it may set stopped, which comes next. */
 	void (*ended)(struct logger *l);
 	void (*started)(struct logger *l, struct err *failure);
 	void (*stopped)(struct logger *l);

@@ -177,6 +177,57 @@ static void writer_is_killed_at_the_end(void **st)
 	shutdown_shim();
 }
 
+/*
+ * An exec's output is a file whose writer is slow, so that its end is what its Delete has
+ * waited for: nothing of the exec is there any more when that was told.
+ */
+static void exec_deleted_before_its_writer(bool terminal)
+{
+	struct stdio io = { .out = text("file://%s", in_dir("log")), .terminal = terminal };
+	struct answer *deleting;
+	pid_t writer;
+	size_t len;
+	char *all;
+
+	run_c1("exec sleep 1000");
+	ok(ask_exec("c1", "e1", COUNT "exec seq 1 1000", &io));
+	start("c1", "e1");
+	writer = writer_of("c1");
+	assert_true(writer > 0);
+	kill(writer, SIGSTOP);
+	write_file(in_dir("go"), "", 0);
+	wait_exit("c1", "e1");
+	deleting = ask_delete("c1", "e1");
+	loop_for(50);
+	assert_false(deleting->done);
+	kill(writer, SIGCONT);
+	ok(deleting);
+	fails_with(ask_state("c1", "e1"), TTRPC_NOT_FOUND, "");
+	all = read_file(in_dir("log"), &len);
+	assert_int_equal(len, terminal ? 4893 : 3893);
+	assert_non_null(strstr(all, terminal ? "999\r\n1000\r\n" : "999\n1000\n"));
+	end_c1();
+}
+
+static void exec_is_deleted(void **st)
+{
+	(void)st;
+	exec_deleted_before_its_writer(false);
+}
+
+static void exec_is_deleted_later(void **st)
+{
+	(void)st;
+	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=1";
+	exec_deleted_before_its_writer(false);
+}
+
+static void exec_with_terminal_is_deleted(void **st)
+{
+	(void)st;
+	exec_deleted_before_its_writer(true);
+}
+
 /* A child of the container holds its output open: Delete waits, then nobody writes. */
 static void leftover_child(void **st)
 {
@@ -254,5 +305,6 @@ static void log_policy(void **st)
 }
 
 E2E_GROUP(E2E(disk_stands_still), E2E(disk_stands_still_at_create), E2E(writer_is_killed),
-	  E2E(writer_is_killed_at_the_end), E2E(leftover_child), E2E(two_outputs),
+	  E2E(writer_is_killed_at_the_end), E2E(exec_is_deleted), E2E(exec_is_deleted_later),
+	  E2E(exec_with_terminal_is_deleted), E2E(leftover_child), E2E(two_outputs),
 	  E2E(terminal), E2E(log_policy))

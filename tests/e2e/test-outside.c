@@ -411,25 +411,53 @@ static void traced(void **st)
 	shutdown_shim();
 }
 
-/* It has ended before it said that it is ready, and left a child with the pipe for that. */
-static void logger_leaves_a_child(void **st)
+/* It ends before it has said that it is ready, and leaves a child with the pipe for that. */
+static struct stdio short_logger(const char *scheme)
 {
-	static const char logger[] = "#!/bin/sh\nsleep 3000 & echo $! >$1\n";
+	static const char logger[] = "#!/bin/sh\nsleep 3000 & echo $! >$1\nexit 1\n";
 	struct stdio io = { 0 };
-	struct bundle *b;
-	pid_t child;
 
-	(void)st;
 	write_file(in_dir("logger"), logger, strlen(logger));
 	chmod(in_dir("logger"), 0755);
-	io.out = text("binary://%s?%s", in_dir("logger"), in_dir("child"));
+	io.out = text("%s://%s?%s", scheme, in_dir("logger"), in_dir("child"));
 	io.err = io.out;
-	b = shim_for("c1", "exec sleep 1000");
+	return io;
+}
+
+static void end_child_of_logger(void)
+{
+	kill((pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10), SIGKILL);
+	unlink(in_dir("child"));
+}
+
+static void logger_leaves_a_child(void **st)
+{
+	struct stdio io = short_logger("binary");
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+
+	(void)st;
 	create_io(b, &io);
 	start("c1", NULL);
-	child = (pid_t)strtol(read_file(in_dir("child"), NULL), NULL, 10);
 	end_c1();
-	kill(child, SIGKILL);
+	end_child_of_logger();
+}
+
+/* Its end is noticed, and ends a Create of which nothing is to be undone. */
+static void logger_ends_a_create(void **st)
+{
+	struct stdio io = short_logger("binary-v2");
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+
+	(void)st;
+	fails_with(ask_create(b, &io), TTRPC_UNKNOWN, "logging binary did not call ready");
+	end_child_of_logger();
+	/* The same, for which it was ready enough. */
+	e2e.binary_name = in_dir("absent");
+	io = short_logger("binary");
+	fails_with(ask_create(b, &io), TTRPC_UNKNOWN, "no such file or directory");
+	end_child_of_logger();
+	fails(ask_state("c1", NULL), TTRPC_NOT_FOUND, "container not created: not found");
+	shutdown_shim();
 }
 
 /* False: there is no such file, or it takes no such thing. */
@@ -528,8 +556,8 @@ static void told_to_leave_in_create(void **st)
 	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
 }
 
-E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(stopped), E2E(stutters),
-	  E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
+E2E_GROUP(E2E(traced), E2E(logger_leaves_a_child), E2E(logger_ends_a_create),
+	  E2E(stopped), E2E(stutters), E2E(disk_is_full), E2E(disk_is_read_only), E2E(bundle_vanishes),
 	  E2E(taken_for_dead), E2E(taken_for_dead_and_started_again),
 	  E2E(sockets_vanish), E2E(runtime_vanishes), E2E(no_descriptors), E2E(all_descriptors),
 	  E2E(no_file_may_grow), E2E(children_ignored),
