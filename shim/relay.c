@@ -79,6 +79,8 @@ static ssize_t splice_some(struct relay *r, size_t max)
 	ssize_t n = splice(r->src.fd, NULL, r->dst.fd, NULL, max,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
+	if (n > 0)
+		r->moved += (uint64_t)n;
 	if (n >= (ssize_t)FULL_PIPE && r->full < FULL_OFTEN && ++r->full == FULL_OFTEN)
 		grow(r);
 	if (n < 0 && errno == EINVAL) {
@@ -93,6 +95,7 @@ static ssize_t write_rest(struct relay *r)
 	ssize_t n = write(r->dst.fd, r->rest + r->rest_off, r->rest_len);
 
 	if (n > 0) {
+		r->moved += (uint64_t)n;
 		r->rest_off += (size_t)n;
 		r->rest_len -= (size_t)n;
 		if (r->rest_len == 0) {
@@ -114,6 +117,7 @@ static ssize_t copy_some(struct relay *r, size_t max)
 	if (n <= 0)
 		return n;
 	w = write(r->dst.fd, buffer, (size_t)n);
+	r->moved += w > 0 ? (uint64_t)w : 0;
 	if (w == n)
 		return n;
 	if (w < 0 && errno != EAGAIN && errno != EINTR) {
@@ -136,10 +140,7 @@ static ssize_t discard_some(struct relay *r)
 {
 	ssize_t n = read(r->src.fd, buffer, sizeof(buffer));
 
-	if (n > 0) {
-		r->lost += (uint64_t)n;
-		r->moved -= (uint64_t)n; /* which the caller adds */
-	}
+	r->lost += n > 0 ? (uint64_t)n : 0;
 	return n;
 }
 
@@ -156,7 +157,7 @@ static ssize_t drop_some(struct relay *r)
 	dropped = r->pace->dropped;
 	e = pace_write(r->pace, r->dst.fd, buffer, (size_t)n, &lost);
 	r->lost += lost;
-	r->moved -= r->pace->dropped - dropped; /* which the caller adds */
+	r->moved += (uint64_t)n - lost - (r->pace->dropped - dropped);
 	if (e == 0)
 		return n;
 	errno = -e;
@@ -243,7 +244,6 @@ static bool move(struct relay *r)
 		moved += (size_t)lost;
 		if (n > 0) {
 			moved += (size_t)n;
-			r->moved += (uint64_t)n;
 			/* That was all there was, or all there was room for: the loop tells. */
 			if (!r->pace && !rest && took_all(r, (size_t)n))
 				return true;

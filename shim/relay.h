@@ -33,7 +33,7 @@ struct relay {
 	uint8_t *rest;         /* RELAY_COPY: read, but not taken by the sink yet */
 	size_t rest_off, rest_len;
 	struct pace *pace;     /* the log policy of this output, or NULL; borrowed */
-	uint64_t moved, lost;  /* bytes, for the log; lost: the sink has failed */
+	uint64_t moved, lost;  /* bytes that the sink took; that were lost, since it failed */
 	unsigned full;         /* how often it found a pipe full */
 	struct gather gather;
 	int sink_error;        /* errno of the sink that broke, 0: none did */

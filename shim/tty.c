@@ -84,6 +84,7 @@ static void out_broke(struct tty *t, size_t n, int error)
 	int fd = t->out.fd;
 
 	t->lost += t->to_out.len + n;
+	t->moved -= t->to_out.len; /* they were to be */
 	rest_free(&t->to_out);
 	if (!t->out.loop || error == -ENOMEM)
 		return;

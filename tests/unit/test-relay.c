@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -164,12 +165,34 @@ static void keeps_a_buffer(void **st)
 	relay.state = RELAY_COPY;
 	assert_int_equal(loop_round(&loop, 0), 0);
 	assert_int_equal(relay.rest_len, LIMIT_RELAY_BUFFER - 4096);
-	assert_int_equal(relay.moved, LIMIT_RELAY_BUFFER);
+	assert_int_equal(relay.moved, 4096);
 	for (size_t all = 0; all < 2 * LIMIT_RELAY_BUFFER; all += drain()) {
 		assert_int_equal(loop_round(&loop, 1000), 0);
 		assert_true(relay.rest_len <= LIMIT_RELAY_BUFFER);
 	}
 	assert_null(relay.rest);
+	assert_int_equal(relay.moved, 2 * LIMIT_RELAY_BUFFER);
+}
+
+/* What the sink took is counted, not what it refused, kept or policy dropped. */
+static void counts_what_the_sink_took(void **st)
+{
+	const struct log_policy drop = { .drop = true };
+	struct pace pace;
+
+	(void)st;
+	assert_int_equal(fill(1000), 1000);
+	start_relay();
+	pace_init(&pace, &loop, &drop, NULL, NULL);
+	pace.dropping = true; /* the line that is cut has its end in there */
+	relay_set_pace(&relay, &pace);
+	close(dst[0]);
+	assert_int_equal(loop_round(&loop, 0), 0);
+	dst[0] = -1;
+	assert_int_not_equal(relay.lost, 0);
+	assert_int_not_equal(pace.dropped, 0);
+	assert_int_equal(relay.moved, 0);
+	assert_int_equal(relay.lost + pace.dropped, 1000);
 }
 
 /* LIMIT_TTY_BUFFER */
@@ -186,6 +209,21 @@ static void keeps_a_buffer_of_a_terminal(void **st)
 		assert_true(tty.to_out.len <= LIMIT_TTY_BUFFER);
 	}
 	assert_null(tty.to_out.data);
+}
+
+/* What the sink has not taken when it breaks is lost, and was not moved. */
+static void counts_what_a_terminals_sink_took(void **st)
+{
+	(void)st;
+	fcntl(dst[1], F_SETPIPE_SZ, 4096);
+	assert_int_equal(fill(LIMIT_TTY_BUFFER), LIMIT_TTY_BUFFER);
+	start_tty();
+	assert_int_equal(loop_round(&loop, 0), 0);
+	close(dst[0]);
+	dst[0] = -1;
+	assert_int_equal(loop_round(&loop, 0), 0);
+	assert_int_equal(tty.moved, 4096);
+	assert_int_equal(tty.lost, LIMIT_TTY_BUFFER - 4096);
 }
 
 /* LIMIT_PIPE: one that is always full grows to that, and then no more. */
@@ -215,9 +253,12 @@ int main(void)
 		TEST(others_get_their_turn),
 		TEST(others_get_their_turn_from_a_terminal),
 		TEST(keeps_a_buffer),
+		TEST(counts_what_the_sink_took),
 		TEST(keeps_a_buffer_of_a_terminal),
+		TEST(counts_what_a_terminals_sink_took),
 		TEST(pipes_grow),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
