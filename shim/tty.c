@@ -38,8 +38,11 @@ static int rest_write(struct tty_rest *r, int fd)
 	return 0;
 }
 
-/* Writes the shared buffer's first @len bytes, or keeps what does not fit. */
-static int rest_take(struct tty_rest *r, int fd, size_t len)
+/*
+ * Writes the shared buffer's first @len bytes, or keeps what does not fit; with @all also
+ * what is refused.
+ */
+static int rest_take(struct tty_rest *r, int fd, size_t len, bool all)
 {
 	struct tty_rest now = { buffer, 0, len };
 
@@ -48,7 +51,7 @@ static int rest_take(struct tty_rest *r, int fd, size_t len)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN)
+		if (n < 0 && errno != EAGAIN && !all)
 			return -errno;
 		if (n < 0)
 			break;
@@ -107,7 +110,7 @@ static void put_out(struct tty *t, size_t n)
 	if (t->pace && t->pace->policy.drop) {
 		r = pace_write(t->pace, t->out.fd, buffer, n, &lost);
 	} else {
-		r = rest_take(&t->to_out, t->out.fd, n);
+		r = rest_take(&t->to_out, t->out.fd, n, false);
 		lost = n;
 		if (t->pace)
 			pace_passed(t->pace, n);
@@ -161,7 +164,7 @@ static int move_in(struct tty *t)
 		if (t->to_ptmx.len > 0) {
 			r = rest_write(&t->to_ptmx, t->ptmx.fd);
 			if (r < 0)
-				return -EAGAIN; /* full, or nobody has the other side open */
+				return -EAGAIN;
 		}
 		n = read(t->in.fd, buffer, sizeof(buffer));
 		if (n < 0 && errno == EINTR)
@@ -171,8 +174,8 @@ static int move_in(struct tty *t)
 		if (n == 0)
 			return 1;
 		moved += (size_t)n;
-		r = rest_take(&t->to_ptmx, t->ptmx.fd, (size_t)n);
-		if (r < 0 && r != -EAGAIN)
+		r = rest_take(&t->to_ptmx, t->ptmx.fd, (size_t)n, true);
+		if (r == -ENOMEM)
 			return 0;
 	}
 	return 0;

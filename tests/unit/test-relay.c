@@ -226,6 +226,51 @@ static void counts_what_a_terminals_sink_took(void **st)
 	assert_int_equal(tty.lost, LIMIT_TTY_BUFFER - 4096);
 }
 
+static int open_ptmx(char name[64])
+{
+	int ptmx = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+	assert_true(ptmx >= 0 && grantpt(ptmx) == 0 && unlockpt(ptmx) == 0);
+	assert_int_equal(ptsname_r(ptmx, name, 64), 0);
+	return ptmx;
+}
+
+/* What the client types is for who opens the terminal next, if nobody has it open. */
+static void terminal_is_closed_for_a_while(void **st)
+{
+	char name[64], line[64] = "";
+	int ptmx = open_ptmx(name), slave;
+
+	(void)st;
+	close(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+	assert_int_equal(tty_start(&tty, &loop, ptmx, src[0], dst[1], on_tty_done), 0);
+	assert_int_equal(write(src[1], "typed\n", 6), 6);
+	assert_int_equal(loop_round(&loop, 0), 0);
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_int_equal(read(slave, line, sizeof(line)), 6);
+	assert_string_equal(line, "typed\n");
+	close(slave);
+}
+
+/* A terminal that does not take it for whatever reason: it is kept, and no more is read. */
+static void terminal_fails(void **st)
+{
+	char name[64];
+	int ptmx = open_ptmx(name), slave;
+
+	(void)st;
+	/* The other side of one that is gone says EIO. */
+	slave = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	close(ptmx);
+	assert_int_equal(write(slave, "x", 1), -1);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(tty_start(&tty, &loop, slave, src[0], dst[1], on_tty_done), 0);
+	assert_int_equal(write(src[1], "typed\n", 6), 6);
+	assert_int_equal(loop_round(&loop, 0), 0);
+	assert_int_equal(tty.to_ptmx.len, 6);
+	assert_memory_equal(tty.to_ptmx.data, "typed\n", 6);
+}
+
 /* LIMIT_PIPE: one that is always full grows to that, and then no more. */
 static void pipes_grow(void **st)
 {
@@ -256,6 +301,8 @@ int main(void)
 		TEST(counts_what_the_sink_took),
 		TEST(keeps_a_buffer_of_a_terminal),
 		TEST(counts_what_a_terminals_sink_took),
+		TEST(terminal_is_closed_for_a_while),
+		TEST(terminal_fails),
 		TEST(pipes_grow),
 	};
 
