@@ -22,7 +22,7 @@ static void on_retry(struct timer *t);
 static void on_losing(struct relay *r);
 static void on_tty_losing(struct tty *t);
 static void on_drain_timeout(struct timer *t);
-static void on_files_written(struct logger *l);
+static void on_logger_ended(struct logger *l);
 static void on_sink_read(struct sink *s);
 
 void io_init(struct io *io, struct loop *l, const char *id)
@@ -41,7 +41,7 @@ void io_init(struct io *io, struct loop *l, const char *id)
 	}
 	io->tty.losing = on_tty_losing;
 	logger_init(&io->logger);
-	io->logger.ended = on_files_written;
+	io->logger.ended = on_logger_ended;
 	timer_init(&io->retry, on_retry);
 	timer_init(&io->drain, on_drain_timeout);
 }
@@ -69,10 +69,15 @@ static bool outputs_done(const struct io *io)
 	return io->streams[IO_STDOUT].done && io->streams[IO_STDERR].done;
 }
 
+bool io_has_logger(const struct io *io)
+{
+	return !io->files && child_is_watched(&io->logger.child);
+}
+
 bool io_has_output(const struct io *io)
 {
 	return !outputs_done(io) || io->streams[IO_STDOUT].sink.linger >= 0 ||
-	       io->streams[IO_STDERR].sink.linger >= 0;
+	       io->streams[IO_STDERR].sink.linger >= 0 || io_has_logger(io);
 }
 
 static void settle(struct io *io)
@@ -130,8 +135,8 @@ static void on_output_end(struct relay *r, int sink)
 	end_output(container_of(r, struct io_stream, relay), sink, r->lost);
 }
 
-/* The container's own pipes have ended, and the files have it all. */
-static void on_files_written(struct logger *l)
+/* If it was ours, the container's own pipes have ended, and the files have it all. */
+static void on_logger_ended(struct logger *l)
 {
 	struct io *io = container_of(l, struct io, logger);
 
@@ -389,6 +394,11 @@ void io_drain(struct io *io, uint64_t timeout_ns, void (*drained)(struct io *, b
 		report_drained(io);
 	else
 		timer_arm_in(io->loop, &io->drain, timeout_ns);
+}
+
+void io_let_go(struct io *io)
+{
+	logger_let_go(&io->logger);
 }
 
 void io_close(struct io *io)

@@ -122,8 +122,16 @@ void io_process_ended(struct io *io);
  */
 void io_drain(struct io *io, uint64_t timeout_ns, void (*drained)(struct io *, bool complete));
 
-/* Whether an output has not ended, or nobody has come for what a FIFO holds. */
+/*
+ * Whether an output has not ended, nobody has come for what a FIFO holds, or a logger may
+ * still have to write what it has read.
+ */
 bool io_has_output(const struct io *io);
+/* Whether a program that is its logger has not ended. */
+bool io_has_logger(const struct io *io);
+
+/* The shim leaves, and io_close() comes next: that kills no logger then. */
+void io_let_go(struct io *io);
 
 /* Closes everything; no callback comes any more. Can be repeated. */
 void io_close(struct io *io);

@@ -113,7 +113,7 @@ static void on_logger_exit(struct child *c)
 			  c->status);
 	if (l->files && l->was_ready && !l->finished && !l->stopped)
 		try_again_later(l);
-	if (l->files && l->finished)
+	if (!l->files || l->finished)
 		l->ended(l);
 	if (l->stopped)
 		report_stopped(l);
@@ -279,6 +279,14 @@ void logger_stop(struct logger *l, void (*stopped)(struct logger *l))
 	}
 	timer_init(&l->timer, on_term_timeout);
 	timer_arm_in(l->reaper->loop, &l->timer, LIMIT_LOGGER_END_MS * LOOP_MSEC);
+}
+
+void logger_let_go(struct logger *l)
+{
+	if (l->files)
+		return; /* logger_close() knows */
+	child_signal(&l->child, SIGTERM);
+	child_forget(&l->child);
 }
 
 void logger_close(struct logger *l)

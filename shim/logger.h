@@ -29,7 +29,10 @@ struct logger {
 	bool was_ready, finished;
 	uint64_t timeout_ns;  /* to be ready */
 	struct logfiles *files; /* it is ours and writes these; NULL: it is a program */
-	/* Ours has written all there was. Frees nothing; it may set stopped, which comes next. */
+	/*
+	 * It has ended; if it is ours, having written all there was. Frees nothing; it may
+	 * set stopped, which comes next.
+	 */
 	void (*ended)(struct logger *l);
 	void (*started)(struct logger *l, struct err *failure);
 	void (*stopped)(struct logger *l);
@@ -54,6 +57,12 @@ int logger_start(struct logger *l, struct reaper *r, const struct logger_request
  * called when our side of its pipes is closed.
  */
 void logger_stop(struct logger *l, void (*stopped)(struct logger *l));
+
+/*
+ * The shim leaves: a program that is there still is asked to end, and left to itself; no
+ * callback comes.
+ */
+void logger_let_go(struct logger *l);
 
 /*
  * Kills it, if it is there still (but one of ours that has only to write what is left);

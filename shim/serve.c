@@ -32,14 +32,14 @@ static bool is_busy(struct shim *s)
 	return false;
 }
 
-static bool has_output(struct container *c)
+static bool any_io(const struct container *c, bool (*is)(const struct io *))
 {
-	struct process *p;
+	const struct process *p;
 
 	list_for_each(p, &c->execs, link)
-		if (io_has_output(&p->io))
+		if (is(&p->io))
 			return true;
-	return io_has_output(&c->init.io) || child_is_watched(&c->recorder);
+	return is(&c->init.io);
 }
 
 /* What a process has written may still be in our hands when it has ended, or how it did. */
@@ -48,7 +48,7 @@ static const struct container *with_output(struct shim *s)
 	struct container *c;
 
 	list_for_each(c, &s->containers, link)
-		if (has_output(c))
+		if (any_io(c, io_has_output) || child_is_watched(&c->recorder))
 			return c;
 	return NULL;
 }
@@ -177,6 +177,9 @@ static void give_up_output(struct shim *s)
 	log_write(LOG_WARN, c->id,
 		  child_is_watched(&c->recorder) ?
 			  "how it ended is not on record yet: this shim was told to end" :
+		  any_io(c, io_has_logger) ?
+			  "its logger has not ended: it is asked to, since this shim was "
+			  "told to end" :
 			  "its output is not read: what is left of it is lost, since "
 			  "this shim was told to end");
 	go(s);
@@ -409,12 +412,22 @@ static int open_shim(struct shim *s, const struct flags *f)
 	return open_server(s, fd);
 }
 
+static void leave_container(struct container *c)
+{
+	struct process *p;
+
+	list_for_each(p, &c->execs, link)
+		io_let_go(&p->io);
+	io_let_go(&c->init.io);
+	container_free(c);
+}
+
 static void close_shim(struct shim *s)
 {
 	struct container *c;
 
 	list_for_each(c, &s->containers, link)
-		container_free(c);
+		leave_container(c);
 	ttrpc_server_close(&s->server);
 	event_queue_fini(&s->events);
 	reaper_fini(&s->reaper);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,66 @@ static void sigterm_before_the_exit_is_told(void **st)
 	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
 }
 
+/* stdout and stderr of a process, to a shell script that is its logger. */
+static struct stdio logged_by(const char *lines)
+{
+	char *path = in_dir("logger"), *all = text("#!/bin/sh\n%s", lines);
+	struct stdio io = { .out = text("binary://%s", path), .err = text("binary://%s", path) };
+
+	write_file(path, all, strlen(all));
+	chmod(path, 0755);
+	return io;
+}
+
+/* A logger has read all, and has still to write it when the shim is told to end. */
+static void sigterm_and_a_slow_logger(void **st)
+{
+	struct stdio io = logged_by(text("exec 5>&-\nall=$(cat <&3); touch %s\n"
+					 "while [ ! -e %s ]; do sleep 0.01; done\n"
+					 "echo \"$all\" >%s\n",
+					 in_dir("has_read"), in_dir("go"), in_dir("log")));
+	struct bundle *b = shim_for("c1", "echo the end");
+
+	(void)st;
+	create_io(b, &io);
+	start("c1", NULL);
+	wait_exit("c1", NULL);
+	until(exists(in_dir("has_read")));
+	kill(e2e.server, SIGTERM);
+	loop_for(100); /* it would leave at once, if it did */
+	assert_true(is_alive(e2e.server));
+	write_file(in_dir("go"), "", 0);
+	assert_int_equal(shim_ended(), 0);
+	assert_string_equal(read_file(in_dir("log"), NULL), "the end\n");
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
+/* It is waited for as long as other output is, then asked to end; it may write on. */
+static void sigterm_and_a_logger_that_stays(void **st)
+{
+	struct stdio io = logged_by(text("trap 'echo asked >%s' TERM\nexec 5>&-\n"
+					 "while [ ! -e %s ]; do sleep 0.01; done\n",
+					 in_dir("log"), in_dir("go")));
+	uint64_t since = loop_now();
+	struct bundle *b;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_DRAIN_TIMEOUT_MS=300";
+	b = shim_for("c1", "exec sleep 1000");
+	create_io(b, &io);
+	start("c1", NULL);
+	kill(e2e.server, SIGTERM);
+	loop_for(50); /* while its container runs it is not asked to do anything */
+	assert_false(exists(in_dir("log")));
+	kill_task("c1", NULL, SIGKILL);
+	assert_int_equal(shim_ended(), 0);
+	assert_true(loop_now() - since >= 300 * LOOP_MSEC);
+	until(exists(in_dir("log")));
+	write_file(in_dir("go"), "", 0);
+	until(!other_processes());
+	assert_int_equal(run_delete(b->dir, "c1")->status, 0);
+}
+
 static void other_signals(void **st)
 {
 	(void)st;
@@ -380,6 +441,7 @@ E2E_GROUP(E2E(shutdown_with_container), E2E(shutdown_closes_connections),
 	  E2E(no_lease_with_container), E2E(sigterm_without_container),
 	  E2E(sigterm_with_container),
 	  E2E(sigterm_and_a_late_reader), E2E(sigterm_and_nobody_reads),
-	  E2E(sigterm_before_the_exit_is_told), E2E(other_signals), E2E(orphans_are_reaped),
+	  E2E(sigterm_before_the_exit_is_told), E2E(sigterm_and_a_slow_logger),
+	  E2E(sigterm_and_a_logger_that_stays), E2E(other_signals), E2E(orphans_are_reaped),
 	  E2E(log_full), E2E(log_broken), E2E(idle), E2E(idle_without_containerd),
 	  E2E(containerd_out_of_sight), E2E(containerd_elsewhere))
