@@ -93,8 +93,11 @@
 /* "-info", which containerd waits for when it starts: "runc features". */
 #define LIMIT_FEATURES_MS 10000
 
-/* A "start" of the same folder of sockets has the lock: it takes milliseconds. */
-#define LIMIT_LOCK_MS 5000
+/*
+ * A "start" has the lock of the folder of sockets, for less than a millisecond as a rule.
+ * Whoever has waited for it so long goes on without, as the stock shim does always.
+ */
+#define LIMIT_LOCK_MS 1000
 
 /* connect(2) to a socket that may be a dead shim's: only a full backlog waits. */
 #define LIMIT_CONNECT_MS 100

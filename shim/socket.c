@@ -73,7 +73,7 @@ static int fill_address(struct sockaddr_un *sun, const char *path)
 	return 0;
 }
 
-static int make_directory(const char *path, struct err *e)
+int socket_make_folder(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];
 
@@ -107,26 +107,21 @@ static int lock_soon(int fd)
 	return 0;
 }
 
-int socket_lock(const char *path, struct err *e)
+int socket_lock(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1)
-					 : NULL;
+					 : strdup(".");
 	_cleanup_close_ int fd = -1;
 	int r;
 
 	if (!dir)
-		return err_set(e, TTRPC_INVALID_ARGUMENT, "socket \"%s\" is no path",
-			       path);
-	if (make_directory(path, e) < 0)
-		return -e->code;
+		return -ENOMEM;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(e, errno, "open %s", dir);
+		return -errno;
 	r = lock_soon(fd);
-	if (r < 0)
-		return err_sys(e, -r, "lock %s", dir);
-	return TAKE_FD(fd);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 static int backlog(void)
@@ -186,12 +181,11 @@ void socket_remove_stale(const char *path)
 {
 	_cleanup_close_ int lock = -1;
 	struct stat st;
-	struct err e;
 
 	if (lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode) || socket_is_alive(path))
 		return;
 	/* A "start" that is about to listen has the lock: then it is looked at again. */
-	lock = socket_lock(path, &e);
+	lock = socket_lock(path);
 	if (lock >= 0 && !socket_is_alive(path))
 		unlink(path);
 }

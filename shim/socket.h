@@ -32,12 +32,16 @@ struct socket {
 int socket_path(const char *dir, const char *address, const char *ns, const char *group,
 		char *path, struct err *e);
 
+/* Makes the directory of @path (0700) if need be. */
+int socket_make_folder(const char *path, struct err *e);
+
 /*
- * Makes the directory of @path (0700) if need be and locks it, so that of two
- * "start"s of one group the second finds what the first has made. Returns a
- * descriptor that holds the lock until it is closed.
+ * Locks that directory, so that nobody takes what another is about to listen on for what
+ * was left behind, or removes it. All shims of the node share it: it is not to be held
+ * over what may take long. Returns a descriptor that holds the lock until it is closed; or
+ * a negative errno, -ETIMEDOUT if somebody else keeps it.
  */
-int socket_lock(const char *path, struct err *e);
+int socket_lock(const char *path);
 
 /*
  * Binds and listens, with mode 0600. Returns the descriptor; -EADDRINUSE (no error text): the file is there.

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "shim/action.h"
@@ -20,6 +21,7 @@
 #include "shim/bundle.h"
 #include "shim/limits.h"
 #include "shim/lines.h"
+#include "shim/log.h"
 #include "shim/memory.h"
 #include "shim/reap.h"
 #include "shim/socket.h"
@@ -57,26 +59,44 @@ static int read_input(struct start *st, struct err *e)
 	return r;
 }
 
+/*
+ * Says what is no reason to fail, where the server will say such things as well: all that
+ * we print would be taken for the answer.
+ */
+static void warn(const struct start *st, const char *what, int error)
+{
+	const struct action *a = st->action;
+	_cleanup_close_ int fd = open("log", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	struct stat s;
+
+	if (fd < 0 || fstat(fd, &s) < 0 || !S_ISFIFO(s.st_mode))
+		return;
+	log_open(fd, a->runtime_name, a->flags->ns, false);
+	log_write(LOG_WARN, a->flags->id, "start: %s: %s", what, err_strerror(-error));
+	log_open(-1, NULL, NULL, false);
+}
+
 /* ---------------------------------------------------------------- server */
 
-static void set_oom_score(pid_t server)
+static int set_oom_score(pid_t server)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64];
+	_cleanup_close_ int fd = -1;
+	char path[64], score[16];
 	size_t len;
-	int score, fd;
+	int r, n, v;
 
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", getppid());
-	if (file_read(path, 32, &text, &len) < 0 || sscanf(text, "%d", &score) != 1)
-		return;
-	/* Killed before containerd is. Where the machine forbids it, it is not ours to insist. */
-	score = score < OOM_SCORE_MAX ? score + 1 : OOM_SCORE_MAX;
+	r = file_read(path, 32, &text, &len);
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%d", &v) != 1)
+		return -EINVAL;
+	/* Killed before containerd is. */
+	n = snprintf(score, sizeof(score), "%d", v < OOM_SCORE_MAX ? v + 1 : OOM_SCORE_MAX);
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", server);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	dprintf(fd, "%d", score);
-	close(fd);
+	return fd < 0 ? -errno : write_all(fd, score, (size_t)n);
 }
 
 static int join_cgroup(const char *dir, pid_t pid)
@@ -213,7 +233,10 @@ static int spawn_server(struct start *st, int listen_fd, struct err *e)
 		kill(st->server, SIGKILL);
 		return -e->code;
 	}
-	set_oom_score(st->server);
+	/* Where the machine forbids it, it is not ours to insist. */
+	r = set_oom_score(st->server);
+	if (r < 0)
+		warn(st, "oom_score_adj of the shim", r);
 	return 0;
 }
 
@@ -242,28 +265,44 @@ static bool is_newer(const struct start *st, const char *url)
 	return newer;
 }
 
+/*
+ * The descriptor of a new socket, or -EADDRINUSE (no error text): somebody serves there. The
+ * lock is held for this alone: what follows touches a disk, perhaps, and one of us that is
+ * stuck there must not hold up those of other pods.
+ */
+static int listen_if_nobody_does(struct start *st, struct err *e)
+{
+	_cleanup_close_ int lock = -1;
+	int fd;
+
+	if (socket_make_folder(st->path, e) < 0)
+		return -e->code;
+	lock = socket_lock(st->path);
+	if (lock < 0)
+		warn(st, "no lock of the folder of sockets", lock);
+	fd = socket_listen(st->path, e);
+	if (fd != -EADDRINUSE || socket_is_alive(st->path))
+		return fd;
+	/* Left behind by a shim that was killed. */
+	unlink(st->path);
+	fd = socket_listen(st->path, e);
+	/* Without the lock, another may just have been faster. */
+	return fd == -EADDRINUSE && !socket_is_alive(st->path) ?
+		       err_sys(e, EADDRINUSE, "bind %s", st->path) : fd;
+}
+
 static int find_or_make_server(struct start *st, const char *url, struct err *e)
 {
-	_cleanup_close_ int lock = socket_lock(st->path, e), fd = -1;
+	_cleanup_close_ int fd = listen_if_nobody_does(st, e);
 	int r;
 
-	if (lock < 0)
-		return lock;
-	fd = socket_listen(st->path, e);
-	if (fd == -EADDRINUSE) {
-		if (socket_is_alive(st->path)) {
-			st->bootstrap.newer = st->spec.group && is_newer(st, url);
-			return bundle_write_address(".", url, e);
-		}
-		/* Left behind by a shim that was killed. */
-		unlink(st->path);
-		fd = socket_listen(st->path, e);
-		if (fd == -EADDRINUSE)
-			return err_sys(e, EADDRINUSE, "bind %s", st->path);
-	}
-	if (fd < 0)
+	if (fd < 0 && fd != -EADDRINUSE)
 		return fd;
 	r = bundle_write_address(".", url, e);
+	if (fd == -EADDRINUSE) {
+		st->bootstrap.newer = st->spec.group && is_newer(st, url);
+		return r;
+	}
 	if (r == 0)
 		r = set_sched_core(e);
 	if (r == 0)

@@ -6,12 +6,17 @@
 #include "tests/e2e/harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "shim/limits.h"
+#include "tests/e2e/faults.h"
 
 #define SANDBOX "io.kubernetes.cri.sandbox-id"
 #define GROUP "io.containerd.runc.v2.group"
@@ -344,6 +349,85 @@ static void start_race(void **st)
 	}
 }
 
+static char *log_of(const struct bundle *b)
+{
+	char *path = text("%s/log", b->dir);
+	struct reader *r;
+
+	list_for_each(r, &e2e.readers, link)
+		if (!strcmp(r->path, path))
+			return r->data ? r->data : text("%s", "");
+	fail_at(HERE, "no log of %s", b->id);
+}
+
+/* One that is stuck where its bundle is, or its server, holds up nobody but its caller. */
+static void start_that_hangs(void **st)
+{
+	struct faults *f = faults_open(FAULT_START);
+	struct bundle *b1 = bundle("c1", "true"), *b2 = bundle("c2", "true");
+	struct run *stuck, *r;
+
+	(void)st;
+	f->kind = FAULT_RENAME;
+	f->hang = f->armed = 1;
+	stuck = run_begin(b1->dir, NULL, 0, true, ARGS("c1", "start"));
+	until(f->seen > 0);
+	f->armed = 0;
+	r = run_start(b2->dir, "c2");
+	assert_string_equal(r->out, text("unix://%s", socket_of("c2")));
+	assert_true(r->ns < LIMIT_LOCK_MS * LOOP_MSEC);
+	connect_shim(r->out + 7);
+	shutdown_shim();
+	f->hang = 0;
+	run_end(stuck);
+	assert_string_equal(stuck->out, text("unix://%s", socket_of("c1")));
+	connect_shim(stuck->out + 7);
+	shutdown_shim();
+	faults_close(f);
+}
+
+/* Whoever has the lock is stopped, or the file system knows no locks: it goes without. */
+static void start_without_lock(void **st)
+{
+	struct faults *f = faults_open(FAULT_START);
+	struct bundle *b = bundle("c1", "true");
+	int fd;
+
+	(void)st;
+	mkdir("/run/containerd", 0711);
+	mkdir(SHIM_SOCKETS, 0700);
+	fd = open(SHIM_SOCKETS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	start_shim(b);
+	until(strstr(log_of(b), "start: no lock of the folder of sockets: connection timed out"));
+	shutdown_shim();
+	close(fd);
+	f->kind = FAULT_FLOCK;
+	f->error = ENOLCK;
+	f->nth = f->armed = 1;
+	start_shim(b);
+	until(strstr(log_of(b), "no lock of the folder of sockets: no locks available"));
+	shutdown_shim();
+	faults_close(f);
+}
+
+/* It serves all the same, and says it. */
+static void oom_score_that_stays(void **st)
+{
+	struct faults *f = faults_open(FAULT_START);
+	struct bundle *b = bundle("c1", "true");
+
+	(void)st;
+	f->kind = FAULT_WRITE;
+	f->error = EPERM;
+	f->nth = 2; /* after "address" */
+	f->armed = 1;
+	start_shim(b);
+	until(strstr(log_of(b), "start: oom_score_adj of the shim: operation not permitted"));
+	shutdown_shim();
+	faults_close(f);
+}
+
 /* What containerd 2.3 sends for c1, with one extension: the options of fake-runc. */
 static Bootstrap__BootstrapParams params(void)
 {
@@ -626,6 +710,7 @@ static void long_names(void **st)
 E2E_GROUP(E2E(version), E2E(bad_flags), E2E(bad_names), E2E(answer_of_start),
 	  E2E(server_process), E2E(grouped_by_sandbox), E2E(grouped_by_runc_group),
 	  E2E(joins_newer_shim), E2E(joins_without_start), E2E(group_by_both), E2E(stale_socket), E2E(start_race),
+	  E2E(start_that_hangs), E2E(start_without_lock), E2E(oom_score_that_stays),
 	  E2E(bootstrap_params), E2E(longest_socket_dir), E2E(address_in_params),
 	  E2E(other_extensions),
 	  E2E(garbage_on_stdin), E2E(config_that_start_refuses),

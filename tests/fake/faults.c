@@ -264,7 +264,7 @@ HOOK(EINTR, int, waitid, (idtype_t type, id_t id, siginfo_t *si, int options),
 HOOK(EINTR, int, epoll_wait, (int fd, void *events, int n, int timeout),
      (fd, events, n, timeout))
 HOOK(EINTR, int, poll, (void *fds, unsigned long n, int timeout), (fds, n, timeout))
-HOOK(EINTR, int, flock, (int fd, int operation), (fd, operation))
+HOOK_EINTR(FLOCK, int, flock, (int fd, int operation), (fd, operation))
 
 ssize_t write(int fd, const void *p, size_t n)
 {

@@ -42,6 +42,7 @@
 	X(SENDSIG, EPERM)                    \
 	X(IOCTL, EIO)                        \
 	X(CLOSE_RANGE, ENOSYS)               \
+	X(FLOCK, ENOLCK)                     \
 	X(EINTR, EINTR)                      \
 	X(AGAIN, EAGAIN)                     \
 	X(SHORT, 0)
