@@ -26,9 +26,9 @@ extern char **environ;
 
 /*
  * The JSON that the runtime prints; *out NULL if it knows no "features", which
- * is no failure. A runtime that is not there is one.
+ * is no failure. A runtime that is not there is one, if it is @needed.
  */
-static int read_features(const char *name, char **out, size_t *len, struct err *e)
+static int read_features(const char *name, bool needed, char **out, size_t *len, struct err *e)
 {
 	const char *argv[] = { name, "features", NULL };
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -45,7 +45,10 @@ static int read_features(const char *name, char **out, size_t *len, struct err *
 
 	if (null < 0 || fd < 0)
 		return err_sys(e, errno, "prepare %s features", name);
-	if (spawn_find(name, path) < 0)
+	r = spawn_find(name, path);
+	if (r < 0 && !needed)
+		return 0;
+	if (r < 0)
 		return err_set(e, TTRPC_UNKNOWN,
 			       "exec: \"%s\": executable file not found in $PATH", name);
 	r = spawn_exec(&s, &pid);
@@ -103,9 +106,10 @@ int info_main(const struct action *a)
 		options = (void *)protobuf_c_message_unpack(&google__protobuf__any__descriptor,
 							    NULL, n_input, input);
 	}
+	/* Without options it is asked what the shim can do (2.2 and later, before each Create). */
 	if (r == 0)
 		r = read_features(str_is_set(o.binary_name) ? o.binary_name : RUNTIME_DEFAULT,
-				  &features, &len, &e);
+				  n_input > 0, &features, &len, &e);
 	if (r == 0)
 		r = print_info(a, options, features, len, &e);
 	if (options)

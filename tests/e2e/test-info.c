@@ -113,6 +113,32 @@ static void features_of_a_megabyte(void **st)
 	}
 }
 
+/*
+ * Containerd asks what the shim can do before each Create, and says nothing of a runtime:
+ * that there is no "runc" matters to nobody.
+ */
+static void no_runtime_is_asked_for(void **st)
+{
+	Types__RuntimeInfo *i;
+	struct run *r;
+	uint8_t *in;
+	size_t len;
+
+	(void)st;
+	e2e.extra_env[0] = text("PATH=%s", in_dir("bin"));
+	i = info(HERE, "", 0);
+	assert_string_equal(i->name, "io.containerd.brass.v2");
+	assert_null(i->options);
+	assert_null(i->features);
+	release(i);
+	/* With options it does, also if they say the default. */
+	e2e.binary_name = "";
+	len = pack(&runc_options()->base, &in);
+	r = run_shim("/", in, len, false, flags);
+	assert_int_equal(WEXITSTATUS(r->status), 1);
+	assert_non_null(strstr(r->err, "\"runc\""));
+}
+
 static void runtime_is_missing(void **st)
 {
 	struct run *r;
@@ -129,4 +155,4 @@ static void runtime_is_missing(void **st)
 }
 
 E2E_GROUP(E2E(nothing_on_stdin), E2E(with_options), E2E(features_fail), E2E(features_of_a_megabyte),
-	  E2E(runtime_is_missing))
+	  E2E(no_runtime_is_asked_for), E2E(runtime_is_missing))
