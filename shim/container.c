@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/bundle.h"
 #include "shim/log.h"
 #include "shim/shim.h"
 #include "shim/util.h"
+
+#define RUN "/run"
 
 /* Those whose ids have the same hash (FNV-1a): a call in a pod of hundreds looks at a few. */
 static struct container **chain_of(struct shim *s, const char *id)
@@ -29,11 +32,20 @@ static void unchain(struct container *c)
 		*at = c->same_hash;
 }
 
+/* A folder of ours that waits for no disk, if there is one. */
 static char *scratch_of(const struct container *c)
 {
 	const char *socket = c->shim->record.socket, *slash = strrchr(socket, '/');
+	_cleanup_free_ char *beside = NULL;
 
-	return c->on_disk && slash ? strndup(socket, (size_t)(slash - socket)) : strdup(c->bundle);
+	if (!c->on_disk || !slash)
+		return strdup(c->bundle);
+	beside = strndup(socket, (size_t)(slash - socket));
+	/* Containerd 2.3 can have its sockets anywhere. */
+	if (beside && !bundle_is_in_memory(beside) && bundle_is_in_memory(RUN) &&
+	    access(RUN, W_OK) == 0)
+		return strdup(RUN);
+	return TAKE(beside);
 }
 
 struct container *container_new(struct shim *s, const char *id, const char *bundle)

@@ -275,19 +275,32 @@ static void begin_cleaning_others(const struct action *a, const char *bundles,
 }
 
 /*
- * What "start" had written; it may have got no further. The stock shim of containerd 2
- * writes nothing, but has the name that ours would have.
+ * The stock shim of containerd 2 writes no "address", but has the name that ours would
+ * have; in another folder (2.3) if it has left a link to one.
  */
+static void remove_stock_socket(const struct flags *f, const char *bundle)
+{
+	_cleanup_free_ char *link = str_printf("%s/s", bundle);
+	char dir[PATH_MAX] = SOCKET_DIR, name[SOCKET_PATH_MAX + 1];
+	struct err ignored;
+	ssize_t n;
+
+	if (!link || !str_is_set(f->address))
+		return;
+	n = readlink(link, dir, sizeof(dir) - 1);
+	if (n > 0)
+		dir[n] = 0;
+	if (*dir == '/' && socket_path(dir, f->address, f->ns, f->id, name, &ignored) == 0)
+		socket_remove_stale(name);
+}
+
+/* What "start" had written; it may have got no further. */
 static void remove_socket(const struct action *a, const char *bundle)
 {
-	const struct flags *f = a->flags;
-	char *address, *path, name[SOCKET_PATH_MAX + 1];
-	struct err ignored;
+	char *address, *path;
 
 	if (bundle_read_address(bundle, &address) < 0) {
-		if (str_is_set(f->address) &&
-		    socket_path(SOCKET_DIR, f->address, f->ns, f->id, name, &ignored) == 0)
-			socket_remove_stale(name);
+		remove_stock_socket(a->flags, bundle);
 		return;
 	}
 	path = address + (strncmp(address, "unix://", 7) == 0 ? 7 : 0);

@@ -72,7 +72,7 @@ struct container {
 	char *id, *bundle;
 	/*
 	 * Where short-lived files of ours are made: the bundle, or, if that may wait for
-	 * a disk, the folder of our socket.
+	 * a disk, the folder of our socket, or, if that may as well, /run.
 	 */
 	char *scratch;
 	bool on_disk;         /* the bundle is: the loop changes nothing in it */

@@ -267,6 +267,26 @@ static void socket_that_no_file_names(void **st)
 	assert_false(exists(e2e.path));
 }
 
+/* That of containerd 2.3 may serve elsewhere: it leaves a link to the folder. */
+static void socket_in_another_folder(void **st)
+{
+	struct bundle *b = shim_for("c1", "true");
+	char *there = text("%s%s", in_dir("s"), strrchr(e2e.path, '/'));
+
+	(void)st;
+	assert_int_equal(unlink(text("%s/address", b->dir)), 0);
+	kill_shim();
+	make_folder(in_dir("s"));
+	assert_int_equal(rename(e2e.path, there), 0);
+	assert_int_equal(symlink("elsewhere", text("%s/s", b->dir)), 0);
+	delete_of(HERE, b);
+	assert_true(exists(there));
+	assert_int_equal(unlink(text("%s/s", b->dir)), 0);
+	assert_int_equal(symlink(in_dir("s"), text("%s/s", b->dir)), 0);
+	delete_of(HERE, b);
+	assert_false(exists(there));
+}
+
 /*
  * The server cannot start, for want of descriptors: its socket goes with it. (A
  * leak checker would want descriptors of its own, and hangs.)
@@ -401,9 +421,9 @@ static void delete_fails_once(void **st)
 }
 
 E2E_GROUP(E2E(others_of_the_pod), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
-	  E2E(a_shim_that_is_not_seen), E2E(broken_records),
-	  E2E(broken_exits),
+	  E2E(a_shim_that_is_not_seen), E2E(broken_records), E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
+	  E2E(socket_in_another_folder),
 	  E2E(server_that_cannot_start), E2E(deletes_at_once),
 	  E2E(exec_deletes_at_once), E2E(client_gave_up),
 	  E2E(delete_fails_once))

@@ -23,7 +23,6 @@ static struct bundle *two(const char *command)
 {
 	struct bundle *b;
 
-	disk_make(in_dir("state"));
 	b = pod("c1", command);
 	start_shim(b);
 	create(b);
@@ -46,10 +45,13 @@ static void end(const struct bundle *b)
 
 static void an_exit(void **st)
 {
-	struct bundle *b = two("exec sleep 1000");
-	char *record = text("%s/exit", b->dir);
+	struct bundle *b;
+	char *record;
 
 	(void)st;
+	disk_make(in_dir("state"));
+	b = two("exec sleep 1000");
+	record = text("%s/exit", b->dir);
 	expect_events("create c1", "start c1", "create c2", "start c2");
 	disk_freeze();
 	kill_task("c1", NULL, SIGKILL);
@@ -87,14 +89,12 @@ static void an_exit_and_sigterm(void **st)
 }
 
 /* Neither its pid file nor its console socket is on that disk. */
-static void an_exec(void **st)
+static void exec_on(struct bundle *b)
 {
 	struct stdio io = { .out = make_fifo("out"), .terminal = true };
-	struct bundle *b = two("exec sleep 1000");
 	struct reader *out = reader_open(io.out);
 	struct answer *starting;
 
-	(void)st;
 	ok(ask_exec("c1", "e1", "exit 4", NULL));
 	ok(ask_exec("c1", "e2", "echo tty", &io));
 	disk_freeze();
@@ -112,6 +112,31 @@ static void an_exec(void **st)
 	end(b);
 }
 
+static void an_exec(void **st)
+{
+	(void)st;
+	disk_make(in_dir("state"));
+	exec_on(two("exec sleep 1000"));
+}
+
+/* The folder of our socket may be on it as well (socket_dir of containerd 2.3). */
+static void an_exec_and_sockets(void **st)
+{
+	char *left;
+
+	(void)st;
+	disk_make(in_dir("state"));
+	make_folder(in_dir("state/s"));
+	mkdir("/run/containerd", 0711);
+	rmdir(SHIM_SOCKETS);
+	assert_int_equal(symlink(in_dir("state/s"), SHIM_SOCKETS), 0);
+	exec_on(two("exec sleep 1000"));
+	assert_int_equal(unlink(SHIM_SOCKETS), 0);
+	left = other_file_in("/run", (const char *const[]){ "e2e", "containerd", "mount" }, 3);
+	if (left)
+		fail_at(HERE, "/run/%s is left", left);
+}
+
 /* A third container's bundle is written by a process that waits, and is given up. */
 static void a_create(void **st)
 {
@@ -119,6 +144,7 @@ static void a_create(void **st)
 
 	(void)st;
 	e2e.extra_env[0] = "BRASS_MOUNT_TIMEOUT_MS=300";
+	disk_make(in_dir("state"));
 	b = two("exec sleep 1000");
 	third = pod("c3", "true");
 	disk_freeze();
@@ -134,4 +160,5 @@ static void a_create(void **st)
 	end(b);
 }
 
-E2E_GROUP(E2E(an_exit), E2E(an_exit_and_sigterm), E2E(an_exec), E2E(a_create))
+E2E_GROUP(E2E(an_exit), E2E(an_exit_and_sigterm), E2E(an_exec),
+	  E2E(an_exec_and_sockets), E2E(a_create))
