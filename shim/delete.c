@@ -49,47 +49,67 @@ static int all_but(uint64_t until, int ms)
 	return left > 0 ? (int)left : 0;
 }
 
+/* A container, and how it is deleted. */
+struct doomed {
+	char *bundle;
+	const char *id;
+	char *runtime, *root;
+};
+
 /*
- * Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine.
  * An error if it is not known which runtime and root: another runtime, or another
- * root, would remove what the right one needs. Positive: it is not there, or not any more.
+ * root, would remove what the right one needs.
  */
-static int delete_container(const struct action *a, const char *bundle, const char *id,
-			    uint64_t until, struct err *e)
+static int look_at(const struct action *a, struct doomed *c, struct err *e)
 {
-	const struct flags *f = a->flags;
 	struct spec_options o = SPEC_OPTIONS_INIT;
 	struct spec_error se;
-	_cleanup_free_ char *options = str_printf("%s/options.json", bundle);
-	_cleanup_free_ char *runtime = bundle_read_runtime(bundle), *root = NULL;
+	_cleanup_free_ char *options = str_printf("%s/options.json", c->bundle);
+	int r;
+
+	c->runtime = bundle_read_runtime(c->bundle);
+	if (!options || !c->runtime)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of memory or "
+			       "descriptors, or %s/runtime cannot be read", c->id, c->bundle);
+	r = spec_options_load(options, &o, &se);
+	if (r == -EINVAL)
+		warn(a, "delete", se.text);
+	if (r == 0 || r == -ENOENT || r == -EINVAL)
+		c->root = str_printf("%s/%s", str_is_set(o.root) ? o.root : RUNTIME_ROOT,
+				     a->flags->ns);
+	else
+		err_set(e, TTRPC_UNKNOWN, "delete %s: %s", c->id, se.text);
+	spec_options_release(&o);
+	if (c->root)
+		return 0;
+	return e->code ? -e->code : err_nomem(e);
+}
+
+/*
+ * Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine.
+ * Positive: it is not there, or not any more.
+ */
+static int delete_container(const struct action *a, const struct doomed *c, uint64_t until,
+			    struct err *e)
+{
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_close_ int out = memfd_open("output"), log = memfd_open("log");
 	const int fds[] = { null, out, out };
-	const char *name, *argv[ARGS_GLOBAL_MAX + ARGS_MAX];
+	const char *name = *c->runtime ? c->runtime : RUNTIME_DEFAULT;
+	const char *argv[ARGS_GLOBAL_MAX + ARGS_MAX];
 	char path[PATH_MAX], text[512], log_path[RUNTIME_FD_PATH];
 	pid_t pid;
 	int r;
 
-	if (!options || !runtime || null < 0 || out < 0 || log < 0)
-		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of memory or "
-			       "descriptors, or %s/runtime cannot be read", id, bundle);
-	r = spec_options_load(options, &o, &se);
-	if (r < 0 && r != -ENOENT && r != -EINVAL) {
-		spec_options_release(&o);
-		return err_set(e, TTRPC_UNKNOWN, "delete %s: %s", id, se.text);
-	}
-	if (r == -EINVAL)
-		warn(a, "delete", se.text);
-	root = str_printf("%s/%s", str_is_set(o.root) ? o.root : RUNTIME_ROOT, f->ns);
-	name = *runtime ? runtime : RUNTIME_DEFAULT;
-	spec_options_release(&o);
-	r = root ? spawn_find(name, path) : -ENOMEM;
+	if (null < 0 || out < 0 || log < 0)
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of descriptors", c->id);
+	r = spawn_find(name, path);
 	if (r < 0) {
 		warn(a, name, err_strerror(-r));
 		return 0;
 	}
 	runtime_fd_path(log, log_path);
-	args_delete_by_force(argv + args_global(argv, name, root, log_path, false), id);
+	args_delete_by_force(argv + args_global(argv, name, c->root, log_path, false), c->id);
 	const struct spawn s = {
 		.path = path, .argv = (char *const *)argv, .envp = environ, .fds = fds,
 		.n_fds = 3, .dies_with_us = true,
@@ -107,21 +127,17 @@ static int delete_container(const struct action *a, const char *bundle, const ch
 	return 0;
 }
 
-struct bundle {
-	const char *path, *id;
-};
-
 /* In a child. */
 static int remove_cgroups(void *arg)
 {
-	const struct bundle *b = arg;
+	const struct doomed *c = arg;
 	struct spec spec = SPEC_INIT;
 	struct spec_error e;
 
 	/* It is not known which ones then. */
-	if (spec_load(b->path, &spec, &e) < 0)
+	if (spec_load(c->bundle, &spec, &e) < 0)
 		return 0;
-	return cgroup_remove("", spec.cgroups_path, b->id) < 0;
+	return cgroup_remove("", spec.cgroups_path, c->id) < 0;
 }
 
 /*
@@ -129,19 +145,17 @@ static int remove_cgroups(void *arg)
  * init.pid last, and options.json was written before it was called: so nothing is done
  * after a normal Delete, nor where no runtime has ever been.
  */
-static void remove_unknown(const struct action *a, const char *bundle, const char *id,
-			   uint64_t until)
+static void remove_unknown(const struct action *a, struct doomed *c, uint64_t until)
 {
-	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", bundle);
-	_cleanup_free_ char *options = str_printf("%s/options.json", bundle);
-	struct bundle b = { .path = bundle, .id = id };
+	_cleanup_free_ char *pid_file = str_printf("%s/init.pid", c->bundle);
+	_cleanup_free_ char *options = str_printf("%s/options.json", c->bundle);
 	pid_t pid;
 	int r;
 
 	if (!pid_file || !options || access(pid_file, F_OK) == 0 || errno != ENOENT ||
 	    access(options, F_OK) < 0)
 		return;
-	r = spawn_call(remove_cgroups, &b, 2, &pid);
+	r = spawn_call(remove_cgroups, c, 2, &pid);
 	if (r == 0)
 		r = reap_wait(pid, all_but(until, LIMIT_DELETE_UNMOUNT_MS));
 	if (r < 0)
@@ -158,6 +172,18 @@ static void unmount_rootfs(const struct action *a, const char *bundle, uint64_t 
 		r = reap_wait(pid, all_but(until, 0));
 	if (r < 0)
 		warn(a, "unmount rootfs", err_strerror(-r));
+}
+
+static int clean(const struct action *a, struct doomed *c, uint64_t until, struct err *e)
+{
+	int r = delete_container(a, c, until, e);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		remove_unknown(a, c, until);
+	unmount_rootfs(a, c->bundle, until);
+	return 0;
 }
 
 static int print_answer(const struct exit_record *x, struct err *e)
@@ -198,8 +224,10 @@ static bool is_of(const char *bundle, const struct shim_record *r)
 struct others {
 	const struct action *a;
 	const char *bundles;
-	const struct shim_record *record;
-	const char *bundle, *id; /* the one whose turn it is */
+	struct shim_record record;
+	struct doomed *list;
+	size_t n;
+	struct doomed *now; /* whose turn it is */
 };
 
 /* In a child. */
@@ -208,14 +236,60 @@ static int clean_other(void *arg)
 	const struct others *o = arg;
 	uint64_t until = loop_now() + LIMIT_DELETE_OTHER_MS * LOOP_MSEC;
 	struct err failure = ERR_INIT;
-	int r = delete_container(o->a, o->bundle, o->id, until, &failure);
 
-	if (r < 0)
-		warn(o->a, o->id, failure.text);
-	if (r > 0)
-		remove_unknown(o->a, o->bundle, o->id, until);
-	unmount_rootfs(o->a, o->bundle, until);
+	if (clean(o->a, o->now, until, &failure) < 0)
+		warn(o->a, o->now->id, failure.text);
 	return 0;
+}
+
+static void forget(struct doomed *c)
+{
+	free(c->bundle); /* c->id is a piece of it */
+	free(c->runtime);
+	free(c->root);
+}
+
+static void add_other(struct others *o, const char *id)
+{
+	struct doomed c = { .bundle = str_printf("%s/%s", o->bundles, id) }, *list;
+	struct err e = ERR_INIT;
+
+	c.id = c.bundle ? strrchr(c.bundle, '/') + 1 : NULL;
+	if (!c.bundle || !is_of(c.bundle, &o->record)) {
+		forget(&c);
+		return;
+	}
+	list = reallocarray(o->list, o->n + 1, sizeof(*list));
+	if (list)
+		o->list = list;
+	if (!list || look_at(o->a, &c, &e) < 0) {
+		warn(o->a, id, list ? e.text : "out of memory");
+		forget(&c);
+		return;
+	}
+	list[o->n++] = c;
+}
+
+/*
+ * All of them are looked at before the first one is cleaned: containerd 2.3 removes their
+ * bundles a second after the shim has died, though nothing has been done about them.
+ */
+static void find_others(struct others *o)
+{
+	DIR *d = opendir(o->bundles);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (is_identifier(e->d_name) && strcmp(e->d_name, o->a->flags->id) != 0)
+			add_other(o, e->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* By now it may be another shim's, of the same name; not if its bundle is just gone. */
+static bool is_still(const struct others *o, const struct doomed *c)
+{
+	return is_of(c->bundle, &o->record) || (access(c->bundle, F_OK) < 0 && errno == ENOENT);
 }
 
 /* In a child, which outlives us: it has its own session, and no descriptor of containerd's. */
@@ -223,26 +297,18 @@ static int clean_others(void *arg)
 {
 	pid_t under_way[LIMIT_DELETE_AT_ONCE];
 	struct others *o = arg;
-	DIR *d = opendir(o->bundles);
 	unsigned n = 0, done = 0;
-	struct dirent *e;
 
 	prctl(PR_SET_PDEATHSIG, 0);
 	setsid();
-	while (d && (e = readdir(d))) {
-		_cleanup_free_ char *bundle = str_printf("%s/%s", o->bundles, e->d_name);
+	find_others(o);
+	for (o->now = o->list; o->now < o->list + o->n; o->now++) {
 		pid_t *pid = &under_way[n % LIMIT_DELETE_AT_ONCE];
 
-		if (!bundle || !is_identifier(e->d_name) ||
-		    strcmp(e->d_name, o->a->flags->id) == 0)
-			continue;
 		if (n - done == LIMIT_DELETE_AT_ONCE)
 			reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
-		/* Not before: by now it may be another shim's. */
-		if (!is_of(bundle, o->record))
+		if (!is_still(o, o->now))
 			continue;
-		o->bundle = bundle;
-		o->id = e->d_name;
 		if (spawn_call(clean_other, o, 2, pid) == 0)
 			n++;
 		else
@@ -250,28 +316,33 @@ static int clean_others(void *arg)
 	}
 	while (done < n)
 		reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
-	if (d)
-		closedir(d);
+	for (size_t i = 0; i < o->n; i++)
+		forget(&o->list[i]);
+	free(o->list);
 	return 0;
 }
 
-static void begin_cleaning_others(const struct action *a, const char *bundles,
-				  const struct shim_record *r, uint64_t until)
+static pid_t begin_cleaning_others(struct others *o, int out)
 {
-	struct others o = { .a = a, .bundles = bundles, .record = r };
-	_cleanup_close_ int out = memfd_open("output");
-	char text[1024];
 	pid_t pid;
-	int e = out < 0 ? out : spawn_call(clean_others, &o, out, &pid);
+	int r = out < 0 ? out : spawn_call(clean_others, o, out, &pid);
 
-	if (e == 0)
-		e = reap_wait(pid, all_but(until, 0));
-	if (out >= 0 && memfd_read(out, text, sizeof(text)) > 0)
+	if (r < 0)
+		warn(o->a, "the other containers of its shim", err_strerror(-r));
+	return r < 0 ? 0 : pid;
+}
+
+static void end_cleaning_others(const struct action *a, pid_t pid, int out, uint64_t until)
+{
+	char text[1024];
+	int r = reap_wait(pid, all_but(until, 0));
+
+	if (memfd_read(out, text, sizeof(text)) > 0)
 		fputs(text, stderr);
-	if (e == -ETIME)
+	if (r == -ETIME)
 		warn(a, "the other containers of its shim", "cleaning them goes on");
-	else if (e < 0)
-		warn(a, "the other containers of its shim", err_strerror(-e));
+	else if (r < 0)
+		warn(a, "the other containers of its shim", err_strerror(-r));
 }
 
 /*
@@ -309,19 +380,38 @@ static void remove_socket(const struct action *a, const char *bundle)
 	free(address);
 }
 
-static void clean_after_shim(const struct action *a, const char *bundles, const char *bundle,
-			     uint64_t until)
+/*
+ * A container whose sandbox is still there leaves the others to that one, for which
+ * "delete" is run by each containerd.
+ */
+static bool has_sandbox(const char *bundles, const char *bundle, const char *id,
+			const struct shim_record *r)
 {
-	struct shim_record r;
+	struct spec spec = SPEC_INIT;
+	struct spec_error ignored;
+	_cleanup_free_ char *sandbox = NULL;
+	bool has;
 
-	if (bundle_read_shim(bundle, &r) < 0) {
+	has = spec_load(bundle, &spec, &ignored) == 0 && str_is_set(spec.group) &&
+	      is_identifier(spec.group) && strcmp(spec.group, id) != 0;
+	sandbox = has ? str_printf("%s/%s", bundles, spec.group) : NULL;
+	has = sandbox && is_of(sandbox, r);
+	spec_release(&spec);
+	return has;
+}
+
+/* True: its shim is gone, and nobody else sees after what that had. */
+static bool is_ours_to_clean(const struct action *a, const char *bundles, const char *bundle,
+			     struct shim_record *r)
+{
+	if (bundle_read_shim(bundle, r) < 0) {
 		remove_socket(a, bundle);
-		return;
+		return false;
 	}
-	if (!is_gone(&r))
-		return;
-	socket_remove_stale(r.socket);
-	begin_cleaning_others(a, bundles, &r, until);
+	if (!is_gone(r))
+		return false;
+	socket_remove_stale(r->socket);
+	return !has_sandbox(bundles, bundle, a->flags->id, r);
 }
 
 /* ------------------------------------------------------------------- all */
@@ -352,11 +442,14 @@ int delete_main(const struct action *a)
 	struct exit_record x = { .pid = -1, .status = KILLED };
 	struct err e = ERR_INIT, ignored;
 	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL, *pid_file = NULL;
-	int r;
+	_cleanup_close_ int out = memfd_open("output");
+	struct others others = { .a = a, .bundles = bundles };
+	struct doomed own = { .id = a->flags->id };
+	pid_t pid = 0;
 
 	if (!bundles)
 		return action_fail(a, &e);
-	bundle = str_printf("%s/%s", bundles, a->flags->id);
+	own.bundle = bundle = str_printf("%s/%s", bundles, a->flags->id);
 	if (!bundle) {
 		err_nomem(&e);
 		return action_fail(a, &e);
@@ -368,12 +461,14 @@ int delete_main(const struct action *a)
 		if (pid_file)
 			bundle_read_pid(pid_file, &x.pid, &ignored);
 	}
-	r = delete_container(a, bundle, a->flags->id, until, &e);
-	if (r < 0)
-		return action_fail(a, &e);
-	if (r > 0)
-		remove_unknown(a, bundle, a->flags->id, until);
-	unmount_rootfs(a, bundle, until);
-	clean_after_shim(a, bundles, bundle, until);
-	return print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;
+	/* With the others first: their bundles may go at any time. */
+	if (is_ours_to_clean(a, bundles, bundle, &others.record))
+		pid = begin_cleaning_others(&others, out);
+	if (look_at(a, &own, &e) == 0)
+		clean(a, &own, until, &e);
+	free(own.runtime);
+	free(own.root);
+	if (pid)
+		end_cleaning_others(a, pid, out, until);
+	return e.code || print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;
 }

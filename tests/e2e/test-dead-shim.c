@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/limits.h"
@@ -121,6 +122,64 @@ static void others_of_the_pod(void **st)
 		delete_task(id, NULL);
 	}
 	shutdown_shim();
+}
+
+/*
+ * containerd 2.3 takes their bundles away soon after, whatever has become of them: they are
+ * known by then, however long the sandbox itself takes.
+ */
+static void bundles_of_the_others_go(void **st)
+{
+	pid_t pod, c1, c2, mover;
+	char *from[2], *to = in_dir("gone");
+	int status;
+
+	(void)st;
+	pod = run_in_pod("pod", "pod");
+	c1 = run_in_pod("pod", "c1");
+	c2 = run_in_pod("pod", "c2");
+	kill_shim();
+	script("delete.pod", text("touch %s\nwait_for %s\n", in_dir("at"), in_dir("on")));
+	for (int i = 0; i < 2; i++)
+		from[i] = text("%s/state/" NS "/c%d", DIR_OF_TEST, i + 1);
+	mkdir(to, 0755);
+	mover = fork();
+	if (mover == 0) {
+		while (access(in_dir("at"), F_OK) < 0)
+			usleep(1000);
+		for (int i = 0; i < 2; i++)
+			if (rename(from[i], text("%s/c%d", to, i)) < 0)
+				_exit(1);
+		_exit(creat(in_dir("on"), 0644) < 0);
+	}
+	assert_int_equal(delete_of(HERE, bundle_of("pod")), 137);
+	assert_int_equal(waitpid(mover, &status, 0), mover);
+	assert_int_equal(status, 0);
+	until(!is_alive(pod) && !is_alive(c1) && !is_alive(c2));
+	until(!other_processes());
+	assert_false(exists(text("%s/" NS "/c1", e2e.root)));
+}
+
+/* Of a pod each is asked for by containerd 1.6: they do not all clean them all. */
+static void others_are_left_to_the_sandbox(void **st)
+{
+	pid_t pod, c1, c2;
+
+	(void)st;
+	pod = run_in_pod("pod", "pod");
+	c1 = run_in_pod("pod", "c1");
+	c2 = run_in_pod("pod", "c2");
+	kill_shim();
+	delete_of(HERE, bundle_of("c1"));
+	assert_false(is_alive(c1));
+	assert_int_equal(calls_of("delete"), 1);
+	assert_true(is_alive(pod) && is_alive(c2));
+	/* It is gone: somebody else does it. */
+	assert_int_equal(unlink(text("%s/state/" NS "/pod/shim", DIR_OF_TEST)), 0);
+	delete_of(HERE, bundle_of("c1"));
+	until(!is_alive(c2));
+	delete_of(HERE, bundle_of("pod"));
+	until(!is_alive(pod));
 }
 
 /* There are more of them than runtimes can delete while containerd waits. */
@@ -420,7 +479,8 @@ static void delete_fails_once(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(others_of_the_pod), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
+E2E_GROUP(E2E(others_of_the_pod), E2E(bundles_of_the_others_go),
+	  E2E(others_are_left_to_the_sandbox), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records), E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
 	  E2E(socket_in_another_folder),
