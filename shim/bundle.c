@@ -8,7 +8,9 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "shim/limits.h"
 #include "shim/log.h"
@@ -88,6 +90,36 @@ int bundle_write_shim(const char *bundle, const struct shim_record *r, struct er
 	int n = snprintf(text, sizeof(text), "%d %" PRIu64 " %s\n", r->pid, r->started, r->socket);
 
 	return write_file(bundle, SHIM_FILE, text, (size_t)n, 0600, e);
+}
+
+/* BUNDLES/FIRST/others[/ID], where BUNDLES is the folder of @bundle. */
+static char *note_path(const char *bundle, const char *first, const char *id)
+{
+	int len = (int)(strrchr(bundle, '/') - bundle);
+
+	return str_printf("%.*s/%s/" BUNDLE_OTHERS "%s%s", len, bundle, first,
+			  id ? "/" : "", id ? id : "");
+}
+
+bool bundle_note(const char *bundle, const char *id, const char *first)
+{
+	_cleanup_free_ char *options = str_printf("%s/options.json", bundle);
+	_cleanup_free_ char *folder = note_path(bundle, first, NULL);
+	_cleanup_free_ char *note = note_path(bundle, first, id);
+
+	if (!options || !folder || !note || strcmp(id, first) == 0)
+		return false;
+	if (link(options, note) == 0 || errno == EEXIST)
+		return true;
+	return errno == ENOENT && mkdir(folder, 0700) == 0 && link(options, note) == 0;
+}
+
+void bundle_unnote(const char *bundle, const char *id, const char *first)
+{
+	_cleanup_free_ char *note = note_path(bundle, first, id);
+
+	if (note)
+		unlink(note);
 }
 
 int bundle_read_shim(const char *bundle, struct shim_record *r)

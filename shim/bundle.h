@@ -51,6 +51,17 @@ struct shim_record {
 int bundle_write_shim(const char *bundle, const struct shim_record *r, struct err *e);
 int bundle_read_shim(const char *bundle, struct shim_record *r);
 
+/*
+ * Of a pod: "others/ID" in the bundle of the container that its shim was started for is the
+ * options.json of another container of that shim, which outlives its own bundle: containerd
+ * 2.3 removes that within milliseconds when the shim has died, and asks for the first one alone.
+ * Best effort, at once; for bundles in memory. @first and @id: of containers, @bundle is that of @id.
+ * bundle_note() is true if there is such a note now.
+ */
+#define BUNDLE_OTHERS "others"
+bool bundle_note(const char *bundle, const char *id, const char *first);
+void bundle_unnote(const char *bundle, const char *id, const char *first);
+
 /* The content of "runtime", malloc()ed; "" if there is none. NULL: it cannot be read now. */
 char *bundle_read_runtime(const char *bundle);
 

@@ -84,6 +84,9 @@ void container_free(struct container *c)
 	struct shim *s = c->shim;
 	struct process *exec;
 
+	/* If we leave, somebody else may have to delete it. */
+	if (c->noted && !s->going)
+		bundle_unnote(c->bundle, c->id, s->first);
 	list_for_each(exec, &c->execs, link)
 		process_free_exec(exec);
 	if (c->init.container)

@@ -301,6 +301,7 @@ static int write_bundle(struct container *c, const struct creation *cr, struct e
 	if (bundle_write_options(c->bundle, &c->options, e) < 0 ||
 	    bundle_complete_address(c->bundle, c->shim->record.socket, e) < 0)
 		return -e->code;
+	c->noted = !c->on_disk && bundle_note(c->bundle, c->id, c->shim->first);
 	return bundle_write_shim(c->bundle, &c->shim->record, e);
 }
 

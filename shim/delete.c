@@ -58,29 +58,33 @@ struct doomed {
 
 /*
  * An error if it is not known which runtime and root: another runtime, or another
- * root, would remove what the right one needs.
+ * root, would remove what the right one needs. @note: the options, if the bundle is gone.
  */
-static int look_at(const struct action *a, struct doomed *c, struct err *e)
+static int look_at(const struct action *a, struct doomed *c, const char *note, struct err *e)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
 	struct spec_error se;
-	_cleanup_free_ char *options = str_printf("%s/options.json", c->bundle);
+	_cleanup_free_ char *options = str_printf(note ? "%s" : "%s/options.json",
+						  note ? note : c->bundle);
 	int r;
 
-	c->runtime = bundle_read_runtime(c->bundle);
-	if (!options || !c->runtime)
+	if (!note)
+		c->runtime = bundle_read_runtime(c->bundle);
+	if (!options || (!note && !c->runtime))
 		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of memory or "
 			       "descriptors, or %s/runtime cannot be read", c->id, c->bundle);
 	r = spec_options_load(options, &o, &se);
 	if (r == -EINVAL)
 		warn(a, "delete", se.text);
+	if (note)
+		c->runtime = strdup(str_is_set(o.binary_name) ? o.binary_name : "");
 	if (r == 0 || r == -ENOENT || r == -EINVAL)
 		c->root = str_printf("%s/%s", str_is_set(o.root) ? o.root : RUNTIME_ROOT,
 				     a->flags->ns);
 	else
 		err_set(e, TTRPC_UNKNOWN, "delete %s: %s", c->id, se.text);
 	spec_options_release(&o);
-	if (c->root)
+	if (c->root && c->runtime)
 		return 0;
 	return e->code ? -e->code : err_nomem(e);
 }
@@ -221,6 +225,11 @@ static bool is_of(const char *bundle, const struct shim_record *r)
 	       its.started == r->started && strcmp(its.socket, r->socket) == 0;
 }
 
+static bool is_absent(const char *bundle)
+{
+	return access(bundle, F_OK) < 0 && errno == ENOENT;
+}
+
 struct others {
 	const struct action *a;
 	const char *bundles;
@@ -249,20 +258,29 @@ static void forget(struct doomed *c)
 	free(c->root);
 }
 
-static void add_other(struct others *o, const char *id)
+static bool is_listed(const struct others *o, const char *id)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (strcmp(o->list[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* @note: of one whose bundle may be gone. */
+static void add_other(struct others *o, const char *id, const char *note)
 {
 	struct doomed c = { .bundle = str_printf("%s/%s", o->bundles, id) }, *list;
 	struct err e = ERR_INIT;
 
 	c.id = c.bundle ? strrchr(c.bundle, '/') + 1 : NULL;
-	if (!c.bundle || !is_of(c.bundle, &o->record)) {
+	if (!c.bundle || is_listed(o, id) || !(note ? is_absent(c.bundle) : is_of(c.bundle, &o->record))) {
 		forget(&c);
 		return;
 	}
 	list = reallocarray(o->list, o->n + 1, sizeof(*list));
 	if (list)
 		o->list = list;
-	if (!list || look_at(o->a, &c, &e) < 0) {
+	if (!list || look_at(o->a, &c, note, &e) < 0) {
 		warn(o->a, id, list ? e.text : "out of memory");
 		forget(&c);
 		return;
@@ -270,26 +288,41 @@ static void add_other(struct others *o, const char *id)
 	list[o->n++] = c;
 }
 
+/* Those that have a bundle, or those (@notes) that had one. */
+static void find_in(struct others *o, const char *folder, bool notes)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_cleanup_free_ char *note = notes ? str_printf("%s/%s", folder, e->d_name) : NULL;
+
+		if (is_identifier(e->d_name) && strcmp(e->d_name, o->a->flags->id) != 0 &&
+		    (note || !notes))
+			add_other(o, e->d_name, note);
+	}
+	if (d)
+		closedir(d);
+}
+
 /*
  * All of them are looked at before the first one is cleaned: containerd 2.3 removes their
- * bundles a second after the shim has died, though nothing has been done about them.
+ * bundles as soon as the shim has died, though nothing has been done about them.
  */
 static void find_others(struct others *o)
 {
-	DIR *d = opendir(o->bundles);
-	struct dirent *e;
+	_cleanup_free_ char *notes =
+		str_printf("%s/%s/" BUNDLE_OTHERS, o->bundles, o->a->flags->id);
 
-	while (d && (e = readdir(d)))
-		if (is_identifier(e->d_name) && strcmp(e->d_name, o->a->flags->id) != 0)
-			add_other(o, e->d_name);
-	if (d)
-		closedir(d);
+	find_in(o, o->bundles, false);
+	if (notes)
+		find_in(o, notes, true);
 }
 
 /* By now it may be another shim's, of the same name; not if its bundle is just gone. */
 static bool is_still(const struct others *o, const struct doomed *c)
 {
-	return is_of(c->bundle, &o->record) || (access(c->bundle, F_OK) < 0 && errno == ENOENT);
+	return is_of(c->bundle, &o->record) || is_absent(c->bundle);
 }
 
 /* In a child, which outlives us: it has its own session, and no descriptor of containerd's. */
@@ -464,7 +497,7 @@ int delete_main(const struct action *a)
 	/* With the others first: their bundles may go at any time. */
 	if (is_ours_to_clean(a, bundles, bundle, &others.record))
 		pid = begin_cleaning_others(&others, out);
-	if (look_at(a, &own, &e) == 0)
+	if (look_at(a, &own, NULL, &e) == 0)
 		clean(a, &own, until, &e);
 	free(own.runtime);
 	free(own.root);

@@ -452,6 +452,7 @@ int serve_main(const struct flags *f, const char *runtime_name)
 
 	memory_init();
 	shim.runtime_name = runtime_name;
+	shim.first = f->id;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ignore_sigpipe();
 	spawn_raise_files();

@@ -76,6 +76,7 @@ struct container {
 	 */
 	char *scratch;
 	bool on_disk;         /* the bundle is: the loop changes nothing in it */
+	bool noted;           /* in the bundle of the first one, see bundle_note() */
 	struct child recorder; /* then this one writes how the init ended */
 
 	struct spec spec;
@@ -129,6 +130,7 @@ struct shim {
 	const char *ns, *runtime_name;
 	struct socket socket;
 	struct shim_record record; /* we, for the bundles */
+	const char *first; /* the container that we were started for; it may be gone */
 	bool debug;
 	bool leaving;       /* SIGTERM: go when no container runs */
 	bool going;         /* the socket is gone; only events are left to send */

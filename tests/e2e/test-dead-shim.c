@@ -124,13 +124,23 @@ static void others_of_the_pod(void **st)
 	shutdown_shim();
 }
 
+/* As containerd does it. */
+static void remove_bundle(const char *id)
+{
+	static int n;
+
+	assert_int_equal(rename(text("%s/state/" NS "/%s", DIR_OF_TEST, id),
+				text("%s/gone%d", DIR_OF_TEST, n++)),
+			 0);
+}
+
 /*
  * containerd 2.3 takes their bundles away soon after, whatever has become of them: they are
  * known by then, however long the sandbox itself takes.
  */
 static void bundles_of_the_others_go(void **st)
 {
-	pid_t pod, c1, c2, mover;
+	pid_t pod, c1, c2, c3, mover;
 	char *from[2], *to = in_dir("gone");
 	int status;
 
@@ -138,7 +148,10 @@ static void bundles_of_the_others_go(void **st)
 	pod = run_in_pod("pod", "pod");
 	c1 = run_in_pod("pod", "c1");
 	c2 = run_in_pod("pod", "c2");
+	c3 = run_in_pod("pod", "c3");
 	kill_shim();
+	/* Or even before. */
+	remove_bundle("c3");
 	script("delete.pod", text("touch %s\nwait_for %s\n", in_dir("at"), in_dir("on")));
 	for (int i = 0; i < 2; i++)
 		from[i] = text("%s/state/" NS "/c%d", DIR_OF_TEST, i + 1);
@@ -155,9 +168,50 @@ static void bundles_of_the_others_go(void **st)
 	assert_int_equal(delete_of(HERE, bundle_of("pod")), 137);
 	assert_int_equal(waitpid(mover, &status, 0), mover);
 	assert_int_equal(status, 0);
-	until(!is_alive(pod) && !is_alive(c1) && !is_alive(c2));
+	until(!is_alive(pod) && !is_alive(c1) && !is_alive(c2) && !is_alive(c3));
 	until(!other_processes());
-	assert_false(exists(text("%s/" NS "/c1", e2e.root)));
+	for (int i = 1; i <= 3; i++)
+		assert_false(exists(text("%s/" NS "/c%d", e2e.root, i)));
+}
+
+/* What the first container's bundle knows of the others goes with them. */
+static void notes_of_the_others(void **st)
+{
+	char *note = text("%s/state/" NS "/pod/others/c1", DIR_OF_TEST);
+	pid_t c1, other;
+
+	(void)st;
+	run_in_pod("pod", "pod");
+	c1 = run_in_pod("pod", "c1");
+	assert_true(exists(note));
+	assert_false(exists(text("%s/state/" NS "/pod/others/pod", DIR_OF_TEST)));
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	assert_false(exists(note));
+	remove_bundle("c1");
+	/* A Create that fails. */
+	script("create.c1", "error no\n");
+	fails_with(ask_create(in_pod("pod", "c1", "exec sleep 1000"), NULL), TTRPC_UNKNOWN,
+		   "no");
+	assert_false(exists(note));
+	remove_bundle("c1");
+	script("create.c1", "");
+	c1 = run_in_pod("pod", "c1");
+	assert_true(exists(note));
+	kill_shim();
+	/* The id has been given to another shim's container meanwhile. */
+	delete_of(HERE, bundle_of("c1"));
+	assert_false(is_alive(c1));
+	remove_bundle("c1");
+	other = run_in_pod("c1", "c1");
+	assert_true(exists(note));
+	delete_of(HERE, bundle_of("pod"));
+	assert_true(is_alive(other));
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
 }
 
 /* Of a pod each is asked for by containerd 1.6: they do not all clean them all. */
@@ -480,7 +534,7 @@ static void delete_fails_once(void **st)
 }
 
 E2E_GROUP(E2E(others_of_the_pod), E2E(bundles_of_the_others_go),
-	  E2E(others_are_left_to_the_sandbox), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
+	  E2E(notes_of_the_others), E2E(others_are_left_to_the_sandbox), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records), E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
 	  E2E(socket_in_another_folder),
