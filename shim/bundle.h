@@ -55,7 +55,7 @@ int bundle_read_shim(const char *bundle, struct shim_record *r);
  * Of a pod: "others/ID" in the bundle of the container that its shim was started for is the
  * options.json of another container of that shim, which outlives its own bundle: containerd
  * 2.3 removes that within milliseconds when the shim has died, and asks for the first one alone.
- * Best effort, at once; for bundles in memory. @first and @id: of containers, @bundle is that of @id.
+ * Best effort, at once. @first and @id: of containers, @bundle is that of @id.
  * bundle_note() is true if there is such a note now.
  */
 #define BUNDLE_OTHERS "others"

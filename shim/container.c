@@ -85,7 +85,7 @@ void container_free(struct container *c)
 	struct process *exec;
 
 	/* If we leave, somebody else may have to delete it. */
-	if (c->noted && !s->going)
+	if (c->noted && !c->on_disk && !s->going)
 		bundle_unnote(c->bundle, c->id, s->first);
 	list_for_each(exec, &c->execs, link)
 		process_free_exec(exec);
@@ -173,6 +173,11 @@ bool container_is_over(const struct container *c)
 			return false;
 	return c->ready && c->init.state == PROC_STOPPED && !container_is_busy(c) &&
 	       !c->killing;
+}
+
+bool container_has_note_on_disk(const struct container *c)
+{
+	return c->noted && c->on_disk;
 }
 
 bool container_is_forgotten(const struct container *c)

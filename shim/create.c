@@ -75,17 +75,28 @@ static void on_undone(struct command *cmd)
 	answer_failure(op);
 }
 
+/* In a child. */
+static int undo_what_we_did(void *arg)
+{
+	struct op *op = arg;
+	struct container *c = op->process->container;
+
+	if (c->noted)
+		bundle_unnote(c->bundle, c->id, c->shim->first);
+	return creation_of(op)->mount_tried ? mount_undo(creation_of(op)->rootfs) : 0;
+}
+
 static void undo_mounts(struct op *op)
 {
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	int r;
 
-	if (!cr->mount_tried) {
+	if (!cr->mount_tried && !container_has_note_on_disk(c)) {
 		answer_failure(op);
 		return;
 	}
-	r = command_call(op_command(op, on_undone), "unmount", mount_undo, cr->rootfs,
+	r = command_call(op_command(op, on_undone), "unmount", undo_what_we_did, op,
 			 c->shim->limits.mount_ms);
 	if (r < 0) {
 		log_write(LOG_ERROR, c->id, "unmount %s: %s", cr->rootfs, err_strerror(-r));
@@ -301,7 +312,7 @@ static int write_bundle(struct container *c, const struct creation *cr, struct e
 	if (bundle_write_options(c->bundle, &c->options, e) < 0 ||
 	    bundle_complete_address(c->bundle, c->shim->record.socket, e) < 0)
 		return -e->code;
-	c->noted = !c->on_disk && bundle_note(c->bundle, c->id, c->shim->first);
+	c->noted = bundle_note(c->bundle, c->id, c->shim->first);
 	return bundle_write_shim(c->bundle, &c->shim->record, e);
 }
 
@@ -356,6 +367,7 @@ static void begin(struct op *op)
 		mount_rootfs(op);
 		return;
 	}
+	c->noted = strcmp(c->id, c->shim->first) != 0;
 	r = command_call(op_command(op, on_bundle_written), "write the bundle",
 			 write_bundle_in_child, op, c->shim->limits.mount_ms);
 	if (r < 0) {

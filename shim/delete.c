@@ -60,19 +60,22 @@ struct doomed {
  * An error if it is not known which runtime and root: another runtime, or another
  * root, would remove what the right one needs. @note: the options, if the bundle is gone.
  */
-static int look_at(const struct action *a, struct doomed *c, const char *note, struct err *e)
+static int look_at(const struct action *a, struct doomed *c, const char *note,
+		   struct err *e)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
 	struct spec_error se;
-	_cleanup_free_ char *options = str_printf(note ? "%s" : "%s/options.json",
-						  note ? note : c->bundle);
+	_cleanup_free_ char *options =
+		str_printf(note ? "%s" : "%s/options.json", note ? note : c->bundle);
 	int r;
 
 	if (!note)
 		c->runtime = bundle_read_runtime(c->bundle);
 	if (!options || (!note && !c->runtime))
-		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of memory or "
-			       "descriptors, or %s/runtime cannot be read", c->id, c->bundle);
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED,
+			       "delete %s: out of memory or "
+			       "descriptors, or %s/runtime cannot be read",
+			       c->id, c->bundle);
 	r = spec_options_load(options, &o, &se);
 	if (r == -EINVAL)
 		warn(a, "delete", se.text);
@@ -93,8 +96,8 @@ static int look_at(const struct action *a, struct doomed *c, const char *note, s
  * Runs "RUNTIME --root … delete --force ID"; a container that is not there is fine.
  * Positive: it is not there, or not any more.
  */
-static int delete_container(const struct action *a, const struct doomed *c, uint64_t until,
-			    struct err *e)
+static int delete_container(const struct action *a, const struct doomed *c,
+			    uint64_t until, struct err *e)
 {
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	_cleanup_close_ int out = memfd_open("output"), log = memfd_open("log");
@@ -106,17 +109,23 @@ static int delete_container(const struct action *a, const struct doomed *c, uint
 	int r;
 
 	if (null < 0 || out < 0 || log < 0)
-		return err_set(e, TTRPC_RESOURCE_EXHAUSTED, "delete %s: out of descriptors", c->id);
+		return err_set(e, TTRPC_RESOURCE_EXHAUSTED,
+			       "delete %s: out of descriptors", c->id);
 	r = spawn_find(name, path);
 	if (r < 0) {
 		warn(a, name, err_strerror(-r));
 		return 0;
 	}
 	runtime_fd_path(log, log_path);
-	args_delete_by_force(argv + args_global(argv, name, c->root, log_path, false), c->id);
+	args_delete_by_force(argv + args_global(argv, name, c->root, log_path, false),
+			     c->id);
 	const struct spawn s = {
-		.path = path, .argv = (char *const *)argv, .envp = environ, .fds = fds,
-		.n_fds = 3, .dies_with_us = true,
+		.path = path,
+		.argv = (char *const *)argv,
+		.envp = environ,
+		.fds = fds,
+		.n_fds = 3,
+		.dies_with_us = true,
 	};
 	r = spawn_exec(&s, &pid);
 	if (r == 0)
@@ -273,7 +282,8 @@ static void add_other(struct others *o, const char *id, const char *note)
 	struct err e = ERR_INIT;
 
 	c.id = c.bundle ? strrchr(c.bundle, '/') + 1 : NULL;
-	if (!c.bundle || is_listed(o, id) || !(note ? is_absent(c.bundle) : is_of(c.bundle, &o->record))) {
+	if (!c.bundle || is_listed(o, id) ||
+	    !(note ? is_absent(c.bundle) : is_of(c.bundle, &o->record))) {
 		forget(&c);
 		return;
 	}
@@ -295,7 +305,8 @@ static void find_in(struct others *o, const char *folder, bool notes)
 	struct dirent *e;
 
 	while (d && (e = readdir(d))) {
-		_cleanup_free_ char *note = notes ? str_printf("%s/%s", folder, e->d_name) : NULL;
+		_cleanup_free_ char *note = notes ? str_printf("%s/%s", folder, e->d_name)
+						  : NULL;
 
 		if (is_identifier(e->d_name) && strcmp(e->d_name, o->a->flags->id) != 0 &&
 		    (note || !notes))
@@ -339,7 +350,8 @@ static int clean_others(void *arg)
 		pid_t *pid = &under_way[n % LIMIT_DELETE_AT_ONCE];
 
 		if (n - done == LIMIT_DELETE_AT_ONCE)
-			reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
+			reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE],
+				  2 * LIMIT_DELETE_OTHER_MS);
 		if (!is_still(o, o->now))
 			continue;
 		if (spawn_call(clean_other, o, 2, pid) == 0)
@@ -348,7 +360,8 @@ static int clean_others(void *arg)
 			clean_other(o);
 	}
 	while (done < n)
-		reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE], 2 * LIMIT_DELETE_OTHER_MS);
+		reap_wait(under_way[done++ % LIMIT_DELETE_AT_ONCE],
+			  2 * LIMIT_DELETE_OTHER_MS);
 	for (size_t i = 0; i < o->n; i++)
 		forget(&o->list[i]);
 	free(o->list);
@@ -365,7 +378,8 @@ static pid_t begin_cleaning_others(struct others *o, int out)
 	return r < 0 ? 0 : pid;
 }
 
-static void end_cleaning_others(const struct action *a, pid_t pid, int out, uint64_t until)
+static void end_cleaning_others(const struct action *a, pid_t pid, int out,
+				uint64_t until)
 {
 	char text[1024];
 	int r = reap_wait(pid, all_but(until, 0));
@@ -394,7 +408,8 @@ static void remove_stock_socket(const struct flags *f, const char *bundle)
 	n = readlink(link, dir, sizeof(dir) - 1);
 	if (n > 0)
 		dir[n] = 0;
-	if (*dir == '/' && socket_path(dir, f->address, f->ns, f->id, name, &ignored) == 0)
+	if (*dir == '/' &&
+	    socket_path(dir, f->address, f->ns, f->id, name, &ignored) == 0)
 		socket_remove_stale(name);
 }
 
@@ -434,8 +449,8 @@ static bool has_sandbox(const char *bundles, const char *bundle, const char *id,
 }
 
 /* True: its shim is gone, and nobody else sees after what that had. */
-static bool is_ours_to_clean(const struct action *a, const char *bundles, const char *bundle,
-			     struct shim_record *r)
+static bool is_ours_to_clean(const struct action *a, const char *bundles,
+			     const char *bundle, struct shim_record *r)
 {
 	if (bundle_read_shim(bundle, r) < 0) {
 		remove_socket(a, bundle);
@@ -474,7 +489,8 @@ int delete_main(const struct action *a)
 	uint64_t until = loop_now() + LIMIT_DELETE_MS * LOOP_MSEC;
 	struct exit_record x = { .pid = -1, .status = KILLED };
 	struct err e = ERR_INIT, ignored;
-	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL, *pid_file = NULL;
+	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL,
+			    *pid_file = NULL;
 	_cleanup_close_ int out = memfd_open("output");
 	struct others others = { .a = a, .bundles = bundles };
 	struct doomed own = { .id = a->flags->id };

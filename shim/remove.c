@@ -80,6 +80,17 @@ static void on_unmounted(struct command *cmd)
 	finish(op);
 }
 
+/* In a child. */
+static int undo(void *arg)
+{
+	struct op *op = arg;
+	struct container *c = op->process->container;
+
+	if (c->noted)
+		bundle_unnote(c->bundle, c->id, c->shim->first);
+	return c->mounted ? mount_undo(removal_of(op)->rootfs) : 0;
+}
+
 static void unmount_rootfs(struct op *op)
 {
 	struct removal *rm = removal_of(op);
@@ -87,13 +98,13 @@ static void unmount_rootfs(struct op *op)
 	int r;
 
 	io_close(&c->init.io);
-	if (!c->mounted) {
+	if (!c->mounted && !container_has_note_on_disk(c)) {
 		finish(op);
 		return;
 	}
 	rm->rootfs = str_printf("%s/rootfs", c->bundle);
-	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", mount_undo,
-				      rm->rootfs, c->shim->limits.mount_ms)
+	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", undo, op,
+				      c->shim->limits.mount_ms)
 		       : -ENOMEM;
 	if (r < 0) {
 		err_sys(&op->err, -r, "failed rootfs umount");

@@ -168,6 +168,8 @@ bool container_is_busy(const struct container *c);
 bool container_is_over(const struct container *c);
 /* And it will not be, since its bundle is gone, or a new one has its name. Reads the disk. */
 bool container_is_forgotten(const struct container *c);
+/* What a bundle_note() has left, where only a child may remove it. */
+bool container_has_note_on_disk(const struct container *c);
 /* The init for exec_id "" (or NULL), else the exec; NULL: unknown. */
 struct process *container_process(struct container *c, const char *exec_id);
 

@@ -53,6 +53,8 @@ setup_file() {
 	export PYTHONPATH=$BATS_FILE_TMPDIR PYTHONDONTWRITEBYTECODE=1
 	protoc -I"$root/tests/cri" --python_out="$BATS_FILE_TMPDIR" cri.proto
 	export CONTAINERD_CRI=1
+	# containerd 2.3 does not end the shim of a pod whose sandbox process has died first.
+	export BRASS_UNUSED_MS=10000 BRASS_LEASE_MS=10000
 	make_network
 	host_setup_file
 	ctr -n k8s.io images import --snapshotter overlayfs "$CONTAINERD_DIR/image.tar" >/dev/null

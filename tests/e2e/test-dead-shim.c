@@ -4,6 +4,7 @@
  * its pod, its socket; that a shim which lives is never touched; and Deletes
  * that are repeated.
  */
+#include "tests/e2e/disk.h"
 #include "tests/e2e/harness.h"
 
 #include <fcntl.h>
@@ -130,7 +131,7 @@ static void remove_bundle(const char *id)
 	static int n;
 
 	assert_int_equal(rename(text("%s/state/" NS "/%s", DIR_OF_TEST, id),
-				text("%s/gone%d", DIR_OF_TEST, n++)),
+				text("%s/state/" NS "/.gone%d", DIR_OF_TEST, n++)),
 			 0);
 }
 
@@ -138,13 +139,12 @@ static void remove_bundle(const char *id)
  * containerd 2.3 takes their bundles away soon after, whatever has become of them: they are
  * known by then, however long the sandbox itself takes.
  */
-static void bundles_of_the_others_go(void **st)
+static void others_without_bundles(void)
 {
 	pid_t pod, c1, c2, c3, mover;
-	char *from[2], *to = in_dir("gone");
+	char *from[2], *to = text("%s/state/" NS, DIR_OF_TEST);
 	int status;
 
-	(void)st;
 	pod = run_in_pod("pod", "pod");
 	c1 = run_in_pod("pod", "c1");
 	c2 = run_in_pod("pod", "c2");
@@ -155,13 +155,12 @@ static void bundles_of_the_others_go(void **st)
 	script("delete.pod", text("touch %s\nwait_for %s\n", in_dir("at"), in_dir("on")));
 	for (int i = 0; i < 2; i++)
 		from[i] = text("%s/state/" NS "/c%d", DIR_OF_TEST, i + 1);
-	mkdir(to, 0755);
 	mover = fork();
 	if (mover == 0) {
 		while (access(in_dir("at"), F_OK) < 0)
 			usleep(1000);
 		for (int i = 0; i < 2; i++)
-			if (rename(from[i], text("%s/c%d", to, i)) < 0)
+			if (rename(from[i], text("%s/.c%d", to, i)) < 0)
 				_exit(1);
 		_exit(creat(in_dir("on"), 0644) < 0);
 	}
@@ -174,13 +173,26 @@ static void bundles_of_the_others_go(void **st)
 		assert_false(exists(text("%s/" NS "/c%d", e2e.root, i)));
 }
 
+static void bundles_of_the_others_go(void **st)
+{
+	(void)st;
+	others_without_bundles();
+}
+
+static void bundles_on_a_disk_go(void **st)
+{
+	(void)st;
+	disk_make(in_dir("state"));
+	others_without_bundles();
+	disk_end();
+}
+
 /* What the first container's bundle knows of the others goes with them. */
-static void notes_of_the_others(void **st)
+static void notes(void)
 {
 	char *note = text("%s/state/" NS "/pod/others/c1", DIR_OF_TEST);
 	pid_t c1, other;
 
-	(void)st;
 	run_in_pod("pod", "pod");
 	c1 = run_in_pod("pod", "c1");
 	assert_true(exists(note));
@@ -212,6 +224,20 @@ static void notes_of_the_others(void **st)
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
 	shutdown_shim();
+}
+
+static void notes_of_the_others(void **st)
+{
+	(void)st;
+	notes();
+}
+
+static void notes_on_a_disk(void **st)
+{
+	(void)st;
+	disk_make(in_dir("state"));
+	notes();
+	disk_end();
 }
 
 /* Of a pod each is asked for by containerd 1.6: they do not all clean them all. */
@@ -533,7 +559,8 @@ static void delete_fails_once(void **st)
 	shutdown_shim();
 }
 
-E2E_GROUP(E2E(others_of_the_pod), E2E(bundles_of_the_others_go),
+E2E_GROUP(E2E(others_of_the_pod), E2E(bundles_of_the_others_go), E2E(bundles_on_a_disk_go),
+	  E2E(notes_on_a_disk),
 	  E2E(notes_of_the_others), E2E(others_are_left_to_the_sandbox), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records), E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
