@@ -146,7 +146,7 @@ void config_say_unread(struct config *c, const struct runtime_entry *e)
 	_cleanup_free_ char *when = NULL;
 
 	version_of_all(c, &last);
-	if (is_2_0_to_2(d) && file->version == 2)
+	if (is_2_0_to_2(d) && file->version == 2 && strcmp(e->unread, OF_1) == 0)
 		when = str_printf(
 			"unless the last of its files has version 2, as %s has not",
 			last->path);

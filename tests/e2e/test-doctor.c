@@ -441,6 +441,10 @@ static const struct {
 	{ "v2.1.9", "version = 2\nrequired_plugins = ['cri']\n", 2,
 	  "config.toml: the plugin \"cri\" by a name of version 1" },
 	{ "v2.1.9", "version = 2\n[plugins.cri]\n" BRASS_RUNTIME, 0, "\"b\" is brass" },
+	{ "v2.1.9",
+	  "version = 2\n[plugins.cri.containerd.runtimes]\n"
+	  "b = { runtime_type = \"io.containerd.brass.v2\" }\n",
+	  2, "takes no notice of [plugins.\"cri\"] in version 2\n" },
 	{ "v1.7.24", "disabled_plugins = [ # isn't it\n\"cri\"]\n", 1,
 	  "config.toml disables CRI" },
 	{ "v1.7.16", "version = 3\n[" RUNTIME ".runc]\n" BRASS_RUNTIME, 0,

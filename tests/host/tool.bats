@@ -103,8 +103,8 @@ of_shim() {
 
 @test "doctor: this containerd and its configuration" {
 	local entry='plugins."io.containerd.grpc.v1.cri".containerd.runtimes.b'
-	printf '[%s]\nruntime_type = "io.containerd.brass.v2"\nruntime_path = "%s"\n' "$entry" \
-		"$BRASS_BUILD/containerd-shim-brass-v2" >"$T/config.toml"
+	printf 'version = 2\n[%s]\n[%s]\nruntime_type = "io.containerd.brass.v2"\nruntime_path = "%s"\n' \
+		"${entry%.b}.runc" "$entry" "$BRASS_BUILD/containerd-shim-brass-v2" >"$T/config.toml"
 	brass doctor --json --config "$T/config.toml" >"$T/findings" || [ $? = 1 ]
 	jq -e '[.findings[] | select(.level == "error")] == []' "$T/findings"
 	for check in kernel pidfd cgroup containerd shim runc space; do
@@ -114,6 +114,40 @@ of_shim() {
 		grep -qF 'runtime "b" is brass'
 	jq -r '.findings[] | select(.check == "containerd").text' "$T/findings" |
 		grep -qF "version $(containerd --version | cut -d' ' -f3)"
+}
+
+# read_by_containerd CONFIG: it starts with this, and CRI has the runtime b.
+read_by_containerd() {
+	containerd --config "$1" config dump 2>/dev/null | tr -d "\"'" |
+		grep -qE '\[plugins\.io\.containerd\.(grpc\.v1\.cri|cri\.v1\.runtime)\.containerd\.runtimes\.b\]'
+}
+
+read_by_doctor() {
+	brass doctor --json --config "$1" | jq -e '[.findings[] | select(.check == "config").text] |
+		any(test("^runtime \"b\" is brass")) and
+		(any(test("starts with|by a name of version 1")) | not)' >/dev/null
+}
+
+@test "doctor: a configuration of any version is read as this containerd does it" {
+	local version plugin
+	for version in '' 'version = 1' 'version = 2' 'version = 3' 'version = 4'; do
+		for plugin in cri '"io.containerd.grpc.v1.cri"' '"io.containerd.cri.v1.runtime"'; do
+			cat >"$T/config.toml" <<-END
+			$version
+			[plugins.$plugin.containerd.runtimes.runc]
+			  runtime_type = "io.containerd.runc.v2"
+			[plugins.$plugin.containerd.runtimes.b]
+			  runtime_type = "io.containerd.brass.v2"
+			  runtime_path = "$BRASS_BUILD/containerd-shim-brass-v2"
+			END
+			echo "$version $plugin"
+			if read_by_containerd "$T/config.toml"; then
+				read_by_doctor "$T/config.toml"
+			else
+				! read_by_doctor "$T/config.toml" || false
+			fi
+		done
+	done
 }
 
 # What may not be read is left out, nothing fails or hangs.
