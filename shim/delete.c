@@ -448,15 +448,11 @@ static bool has_sandbox(const char *bundles, const char *bundle, const char *id,
 	return has;
 }
 
-/* True: its shim is gone, and nobody else sees after what that had. */
+/* True: its shim is gone, as its socket then, and nobody else sees after what that had. */
 static bool is_ours_to_clean(const struct action *a, const char *bundles,
 			     const char *bundle, struct shim_record *r)
 {
-	if (bundle_read_shim(bundle, r) < 0) {
-		remove_socket(a, bundle);
-		return false;
-	}
-	if (!is_gone(r))
+	if (bundle_read_shim(bundle, r) < 0 || !is_gone(r))
 		return false;
 	socket_remove_stale(r->socket);
 	return !has_sandbox(bundles, bundle, a->flags->id, r);
@@ -510,13 +506,17 @@ int delete_main(const struct action *a)
 		if (pid_file)
 			bundle_read_pid(pid_file, &x.pid, &ignored);
 	}
-	/* With the others first: their bundles may go at any time. */
+	/* With the others first: their bundles may go at any time. But their shim may be dying still. */
 	if (is_ours_to_clean(a, bundles, bundle, &others.record))
 		pid = begin_cleaning_others(&others, out);
 	if (look_at(a, &own, NULL, &e) == 0)
 		clean(a, &own, until, &e);
 	free(own.runtime);
 	free(own.root);
+	if (!pid && is_ours_to_clean(a, bundles, bundle, &others.record))
+		pid = begin_cleaning_others(&others, out);
+	if (bundle_read_shim(bundle, &others.record) < 0)
+		remove_socket(a, bundle);
 	if (pid)
 		end_cleaning_others(a, pid, out, until);
 	return e.code || print_answer(&x, &e) < 0 ? action_fail(a, &e) : 0;

@@ -187,6 +187,34 @@ static void bundles_on_a_disk_go(void **st)
 	disk_end();
 }
 
+/* It was still dying when "delete" began. */
+static void shim_dies_meanwhile(void **st)
+{
+	pid_t pod, c1, killer;
+	int status;
+
+	(void)st;
+	pod = run_in_pod("pod", "pod");
+	c1 = run_in_pod("pod", "c1");
+	script("delete.pod", text("touch %s\nwait_for %s\n", in_dir("at"), in_dir("on")));
+	killer = fork();
+	if (killer == 0) {
+		while (access(in_dir("at"), F_OK) < 0)
+			usleep(1000);
+		kill(e2e.server, SIGKILL);
+		while (is_alive(e2e.server))
+			usleep(1000);
+		_exit(creat(in_dir("on"), 0644) < 0);
+	}
+	assert_int_equal(delete_of(HERE, bundle_of("pod")), 137);
+	assert_int_equal(waitpid(killer, &status, 0), killer);
+	assert_int_equal(status, 0);
+	ttrpc_client_close(&e2e.client);
+	assert_int_equal(shim_ended(), SIGKILL);
+	until(!is_alive(pod) && !is_alive(c1));
+	assert_false(exists(e2e.path));
+}
+
 /* What the first container's bundle knows of the others goes with them. */
 static void notes(void)
 {
@@ -560,7 +588,7 @@ static void delete_fails_once(void **st)
 }
 
 E2E_GROUP(E2E(others_of_the_pod), E2E(bundles_of_the_others_go), E2E(bundles_on_a_disk_go),
-	  E2E(notes_on_a_disk),
+	  E2E(shim_dies_meanwhile), E2E(notes_on_a_disk),
 	  E2E(notes_of_the_others), E2E(others_are_left_to_the_sandbox), E2E(many_others_of_the_pod), E2E(a_living_shim_is_spared),
 	  E2E(a_shim_that_is_not_seen), E2E(broken_records), E2E(broken_exits),
 	  E2E(socket_of_a_shim_without_container), E2E(socket_that_no_file_names),
