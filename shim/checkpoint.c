@@ -216,7 +216,7 @@ static int run_checkpoint(struct op *op)
 
 static void begin_checkpoint(struct op *op)
 {
-	if (state_check(VERB_CHECKPOINT, false, op->process->state, &op->err) < 0 ||
+	if (process_check(op->process, VERB_CHECKPOINT, &op->err) < 0 ||
 	    run_checkpoint(op) < 0)
 		op_fail(op);
 }

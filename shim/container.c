@@ -157,10 +157,14 @@ struct container *container_find(struct shim *s, const char *id, bool reserved)
 	return c && (c->ready || reserved) ? c : NULL;
 }
 
+bool container_is_dying(const struct container *c)
+{
+	return c->init_dead && c->init.state != PROC_STOPPED;
+}
+
 bool container_is_busy(const struct container *c)
 {
-	/* exec_drain: the init has ended, and this is yet to be told. */
-	return child_is_watched(&c->init.child) || timer_is_armed(&c->exec_drain) ||
+	return child_is_watched(&c->init.child) || container_is_dying(c) ||
 	       !list_empty(&c->init.ops) || c->n_live_execs > 0;
 }
 

@@ -47,7 +47,7 @@ static void on_paused(struct command *cmd)
 		fail(op);
 		return;
 	}
-	p->state = PROC_PAUSED;
+	process_enter(p, PROC_PAUSED);
 	event_paused(&p->container->shim->events, p->container, TAKE(op->event));
 	process_settle(p, true);
 	service_reply_empty(op_end(op));
@@ -57,7 +57,7 @@ static void begin_pause(struct op *op)
 {
 	struct process *p = op->process;
 
-	if (state_check(VERB_PAUSE, false, p->state, &op->err) < 0) {
+	if (process_check(p, VERB_PAUSE, &op->err) < 0) {
 		op_fail(op);
 		return;
 	}
@@ -89,7 +89,7 @@ static void on_resumed(struct command *cmd)
 		fail(op);
 		return;
 	}
-	p->state = PROC_RUNNING;
+	process_enter(p, PROC_RUNNING);
 	event_resumed(&p->container->shim->events, p->container, TAKE(op->event));
 	process_settle(p, true);
 	service_reply_empty(op_end(op));
@@ -97,7 +97,7 @@ static void on_resumed(struct command *cmd)
 
 static void begin_resume(struct op *op)
 {
-	if (state_check(VERB_RESUME, false, op->process->state, &op->err) < 0) {
+	if (process_check(op->process, VERB_RESUME, &op->err) < 0) {
 		op_fail(op);
 		return;
 	}
@@ -187,7 +187,7 @@ static int run_update(struct op *op)
 
 static void begin_update(struct op *op)
 {
-	if (state_check(VERB_UPDATE, false, op->process->state, &op->err) < 0 ||
+	if (process_check(op->process, VERB_UPDATE, &op->err) < 0 ||
 	    run_update(op) < 0)
 		op_fail(op);
 }

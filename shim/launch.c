@@ -45,7 +45,7 @@ void launch_started(struct op *op)
 	struct process *p = op->process;
 	struct event_queue *q = &p->container->shim->events;
 
-	p->state = PROC_RUNNING;
+	process_enter(p, PROC_RUNNING);
 	p->started = loop_now();
 	if (process_is_init(p))
 		event_start(q, p, TAKE(op->event));
@@ -342,11 +342,10 @@ static void start_exec(struct op *op)
 static void begin(struct op *op)
 {
 	struct process *p = op->process;
-	bool exec = !process_is_init(p);
 
-	if (state_check(VERB_START, exec, p->state, &op->err) < 0)
+	if (process_check(p, VERB_START, &op->err) < 0)
 		op_fail(op);
-	else if (exec)
+	else if (!process_is_init(p))
 		start_exec(op);
 	else if (p->state == PROC_CREATED_CHECKPOINT)
 		checkpoint_restore(op);

@@ -182,7 +182,6 @@ static void finish_exit(struct process *p)
 
 	bool paused = p->state == PROC_PAUSED;
 
-	p->exit_seen = false;
 	p->state = PROC_STOPPED;
 	io_process_ended(&p->io);
 	log_write(LOG_DEBUG, c->id, "process \"%s\" (pid %d) exited with %d", p->id,
@@ -259,6 +258,7 @@ static void on_init_exit(struct container *c)
 {
 	struct process *exec;
 
+	assert(!c->init_dead);
 	c->init_dead = true;
 	record_exit(c);
 	/* Whoever made the cgroup may remove it before the last exec has gone. */
@@ -308,12 +308,12 @@ static void on_exit_seen(struct child *child)
 
 	p->exit_status = child->status;
 	p->exited_at = child->exited_at;
-	p->exit_seen = true;
-	/* Start first: containerd expects its event before that of the exit. */
 	if (!p->in_transition) {
 		process_exited(p);
 		return;
 	}
+	/* Start first: containerd expects its event before that of the exit. */
+	p->exit_seen = true;
 	hurry(p);
 }
 
@@ -339,15 +339,30 @@ int process_adopt(struct process *p, const char *pid_file, struct err *e)
 	return 0;
 }
 
+int process_check(const struct process *p, enum verb verb, struct err *e)
+{
+	bool exec = !process_is_init(p), dead = !exec && p->container->init_dead;
+
+	return state_check(verb, exec, dead ? PROC_STOPPED : p->state, e);
+}
+
+void process_enter(struct process *p, enum process_state state)
+{
+	assert(p->in_transition && p->state != PROC_STOPPED);
+	p->state = state;
+}
+
 void process_settle(struct process *p, bool started)
 {
 	struct container *c = p->container;
 
 	p->in_transition = false;
-	if (p->exit_seen)
+	if (p->exit_seen) {
+		p->exit_seen = false;
 		process_exited(p);
-	else if (!started && !process_is_init(p))
+	} else if (!started && !process_is_init(p)) {
 		exec_gone(c);
+	}
 }
 
 int process_signal(struct process *p, int signo, struct err *e)

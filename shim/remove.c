@@ -187,7 +187,8 @@ static void remove_init(struct op *op)
 {
 	struct process *p = op->process;
 
-	if (!child_is_watched(&p->child) && !p->exit_seen) {
+	/* There was none, or how it ended has been told. */
+	if (!child_is_watched(&p->child) && !container_is_dying(p->container)) {
 		drain_init(op);
 		return;
 	}

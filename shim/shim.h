@@ -59,7 +59,7 @@ struct process {
 	bool in_transition;  /* Create, Start, Pause or Resume is under way: an exit is told after it */
 	bool pausing;        /* Pause is under way */
 	bool start_failed;   /* an exec's last Start: who waits for it, waits for nothing */
-	bool exit_seen;      /* child.done() came, process_exited() not yet */
+	bool exit_seen;      /* in a transition: process_settle() goes on with it */
 	bool sigkill_asked;  /* by a client: its end is no riddle (oom.c) */
 	struct event *exit_event; /* memory for the exit event, from the first day */
 	void (*gone)(struct process *p); /* an op waits for the exit; may be NULL */
@@ -97,7 +97,7 @@ struct container {
 	bool direct;           /* the init's outputs (direct.h) */
 	bool systemd_cgroup;
 	bool mounted;          /* we mounted something on BUNDLE/rootfs */
-	bool init_dead;        /* exec Start is refused from here on */
+	bool init_dead;        /* its exit was seen: nothing begins from here on */
 	bool look_again;       /* there was nothing left to find or watch its cgroup with */
 	bool has_stray;        /* an exec's process of which nobody has told us the pid */
 	bool killing;          /* the runtime is killing what the init left behind */
@@ -162,6 +162,8 @@ void container_look_again(struct container *c);
 void container_free(struct container *c);
 /* NULL: unknown. @reserved: also one whose Create is still under way. */
 struct container *container_find(struct shim *s, const char *id, bool reserved);
+/* Its init has ended, and this is yet to be told. */
+bool container_is_dying(const struct container *c);
 /* A process runs, its end is yet to be told, or a call that is about the init runs. */
 bool container_is_busy(const struct container *c);
 /* Its end was told, and nothing is under way: it is only to be deleted. */
@@ -195,6 +197,13 @@ struct exit_record process_exit(const struct process *p);
  * says when that file lies.
  */
 int process_adopt(struct process *p, const char *pid_file, struct err *e);
+/*
+ * state_check() for what works on a process that lives: an init that is dead is stopped,
+ * also while its exit is yet to be told. So that is never told in a transition.
+ */
+int process_check(const struct process *p, enum verb verb, struct err *e);
+/* What a transition was for. */
+void process_enter(struct process *p, enum process_state state);
 /*
  * The end of a transition: an exit that came meanwhile is told now. An exec that
  * has not @started is not alive any more.

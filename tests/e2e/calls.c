@@ -200,6 +200,22 @@ struct answer *ask_pids(const char *id)
 	return ask("Pids", &q);
 }
 
+struct answer *ask_pause(const char *id)
+{
+	Task__PauseRequest q = TASK__PAUSE_REQUEST__INIT;
+
+	q.id = STR(id);
+	return ask("Pause", &q);
+}
+
+struct answer *ask_resume(const char *id)
+{
+	Task__ResumeRequest q = TASK__RESUME_REQUEST__INIT;
+
+	q.id = STR(id);
+	return ask("Resume", &q);
+}
+
 struct answer *ask_connect(const char *id)
 {
 	Task__ConnectRequest q = TASK__CONNECT_REQUEST__INIT;

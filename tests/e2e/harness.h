@@ -275,6 +275,8 @@ struct answer *ask_delete(const char *id, const char *exec_id);
 struct answer *ask_kill(const char *id, const char *exec_id, int signal, bool all);
 struct answer *ask_close_io(const char *id, const char *exec_id);
 struct answer *ask_pids(const char *id);
+struct answer *ask_pause(const char *id);
+struct answer *ask_resume(const char *id);
 struct answer *ask_connect(const char *id);
 struct answer *ask_shutdown(void);
 

@@ -65,6 +65,30 @@ static void an_exit(void **st)
 	end(b);
 }
 
+/* A call that comes before it is told: there is one record, and one who writes it. */
+static void a_call_before_an_exit_is_told(void **st)
+{
+	struct answer *starting;
+	struct bundle *b = two("exec sleep 1000");
+
+	(void)st;
+	script("exec", text("wait_for %s\nerror no init\n", in_dir("go")));
+	exec_add("c1", "e1", "true");
+	starting = ask_start("c1", "e1");
+	until(calls_of("exec") == 1);
+	disk_freeze();
+	kill_task("c1", NULL, SIGKILL);
+	until(await(ask_kill("c1", NULL, 0, false))->code == TTRPC_NOT_FOUND);
+	await(ask_pause("c1"));
+	ok(ask_connect("c1"));
+	write_file(in_dir("go"), "", 0);
+	await(starting);
+	assert_int_equal(wait_exit("c1", NULL)->exit_status, 137);
+	disk_thaw();
+	until(exists(text("%s/exit", b->dir)));
+	end(b);
+}
+
 /* Told to end, the shim stays until the record is there. */
 static void an_exit_and_sigterm(void **st)
 {
@@ -160,5 +184,5 @@ static void a_create(void **st)
 	end(b);
 }
 
-E2E_GROUP(E2E(an_exit), E2E(an_exit_and_sigterm), E2E(an_exec),
-	  E2E(an_exec_and_sockets), E2E(a_create))
+E2E_GROUP(E2E(an_exit), E2E(a_call_before_an_exit_is_told), E2E(an_exit_and_sigterm),
+	  E2E(an_exec), E2E(an_exec_and_sockets), E2E(a_create))

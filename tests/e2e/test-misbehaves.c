@@ -35,18 +35,12 @@ static struct answer *ask_the_exec(void)
 
 static struct answer *ask_the_pause(void)
 {
-	Task__PauseRequest q = TASK__PAUSE_REQUEST__INIT;
-
-	q.id = text("c1");
-	return ask("Pause", &q);
+	return ask_pause("c1");
 }
 
 static struct answer *ask_the_resume(void)
 {
-	Task__ResumeRequest q = TASK__RESUME_REQUEST__INIT;
-
-	q.id = text("c1");
-	return ask("Resume", &q);
+	return ask_resume("c1");
 }
 
 static struct answer *ask_the_update(void)
