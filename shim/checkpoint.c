@@ -149,6 +149,8 @@ static void on_checkpointed(struct command *cmd)
 		finish(op);
 		return;
 	}
+	/* It kills when all has gone well. */
+	op->process->dumping = false;
 	command_describe(cmd, &op->err);
 	op->err.text[strcspn(op->err.text, "\n")] = 0;
 	checkpoint_of(op)->failed = true;
@@ -202,6 +204,7 @@ static int run_checkpoint(struct op *op)
 	struct container *c = op->process->container;
 	const char *args[MAX_ARGS];
 	const struct runtime_call call = { "checkpoint", args, NULL, false, 0 };
+	int r;
 
 	cp->own_work = !*cp->request.work_path;
 	cp->work = cp->own_work ? str_printf("%s/work/criu-work", c->bundle) :
@@ -210,8 +213,10 @@ static int run_checkpoint(struct op *op)
 		return err_nomem(&op->err);
 	if (checkpoint_args(cp, args, &op->err) < 0)
 		return -op->err.code;
-	return runtime_run(op_command(op, on_checkpointed), c, &call,
-			   c->shim->limits.runtime_ms, &op->err);
+	r = runtime_run(op_command(op, on_checkpointed), c, &call, c->shim->limits.runtime_ms,
+			&op->err);
+	c->init.dumping = r == 0 && cp->request.exit;
+	return r;
 }
 
 static void begin_checkpoint(struct op *op)
@@ -243,6 +248,7 @@ static void forget_try(struct op *op)
 	oom_disarm(c);
 	cgroup_release(&c->cgroup);
 	p->exit_seen = false;
+	p->sigkill_asked = false;
 	p->exit_status = 0;
 	p->exited_at = (struct timespec){ .tv_sec = TIME_ZERO };
 	p->pid = 0;

@@ -118,7 +118,8 @@ void kill_begin(struct process *p, int signo, bool all, struct ttrpc_call *call)
 	struct err e = ERR_INIT;
 	struct op *op;
 
-	p->sigkill_asked = p->sigkill_asked || signo == SIGKILL;
+	if (signo == SIGKILL)
+		process_expect_sigkill(p);
 	if (launch_kill(p, signo, &e) || kill_if_allowed(p, signo, all, &e)) {
 		if (e.code)
 			err_reply(call, &e);

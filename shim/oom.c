@@ -60,7 +60,8 @@ static bool died_unasked(const struct container *c)
 {
 	const struct child *init = &c->init.child;
 
-	return init->exited && init->signal == SIGKILL && !c->init.sigkill_asked;
+	return init->exited && init->signal == SIGKILL && !c->init.sigkill_asked &&
+	       !c->init.dumping;
 }
 
 /* Takes *@fd if it can be watched. */

@@ -365,6 +365,12 @@ void process_settle(struct process *p, bool started)
 	}
 }
 
+void process_expect_sigkill(struct process *p)
+{
+	if (child_is_watched(&p->child) && !child_has_ended(&p->child))
+		p->sigkill_asked = true;
+}
+
 int process_signal(struct process *p, int signo, struct err *e)
 {
 	int r = child_signal(&p->child, signo);

@@ -195,6 +195,7 @@ static void remove_init(struct op *op)
 	p->gone = on_gone;
 	timer_arm_in(&p->container->shim->loop, &removal_of(op)->death,
 		     LIMIT_DEATH_MS * LOOP_MSEC);
+	process_expect_sigkill(p);
 	kill_let_go(p->container);
 	child_signal(&p->child, SIGKILL);
 }

@@ -60,7 +60,8 @@ struct process {
 	bool pausing;        /* Pause is under way */
 	bool start_failed;   /* an exec's last Start: who waits for it, waits for nothing */
 	bool exit_seen;      /* in a transition: process_settle() goes on with it */
-	bool sigkill_asked;  /* by a client: its end is no riddle (oom.c) */
+	bool sigkill_asked;  /* while it lived: its end is no riddle (oom.c) */
+	bool dumping;        /* a Checkpoint that ends it, or has: nor is criu's SIGKILL */
 	struct event *exit_event; /* memory for the exit event, from the first day */
 	void (*gone)(struct process *p); /* an op waits for the exit; may be NULL */
 };
@@ -212,6 +213,8 @@ void process_settle(struct process *p, bool started);
 bool process_is_init(const struct process *p);
 /* Answers all parked Wait calls with what is known: also for an exec that did not start. */
 void process_release_waiters(struct process *p);
+/* A client has asked for its end: it makes no difference if that has come already. */
+void process_expect_sigkill(struct process *p);
 /* kill(2) by pidfd; NotFound when it has ended. */
 int process_signal(struct process *p, int signo, struct err *e);
 
