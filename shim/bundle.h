@@ -20,6 +20,9 @@
  */
 bool bundle_is_in_memory(const char *bundle);
 
+/* The status of what is gone when nobody can know how it ended. */
+#define EXIT_KILLED 137
+
 /* How a container's init ended; kept for a "delete" after the shim has died. */
 struct exit_record {
 	pid_t pid;

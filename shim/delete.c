@@ -32,8 +32,6 @@
 #include "shim/util.h"
 #include "task.pb-c.h"
 
-#define KILLED 137
-
 extern char **environ;
 
 static void warn(const struct action *a, const char *what, const char *why)
@@ -483,7 +481,7 @@ static char *find_bundles(const struct flags *f, struct err *e)
 int delete_main(const struct action *a)
 {
 	uint64_t until = loop_now() + LIMIT_DELETE_MS * LOOP_MSEC;
-	struct exit_record x = { .pid = -1, .status = KILLED };
+	struct exit_record x = { .pid = -1, .status = EXIT_KILLED };
 	struct err e = ERR_INIT, ignored;
 	_cleanup_free_ char *bundles = find_bundles(a->flags, &e), *bundle = NULL,
 			    *pid_file = NULL;

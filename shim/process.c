@@ -47,10 +47,20 @@ int process_init(struct process *p, struct container *c, const char *id)
 	return p->id && p->exit_event ? 0 : -ENOMEM;
 }
 
+/* What never ended has not succeeded; only an exec that did not start is nothing. */
+static void let_go(struct process *p)
+{
+	bool is_something = process_is_init(p) || p->state == PROC_RUNNING;
+
+	if (is_something && p->exited_at.tv_sec == TIME_ZERO)
+		p->exit_status = EXIT_KILLED;
+	process_release_waiters(p);
+}
+
 void process_fini(struct process *p)
 {
 	op_abort_all(p);
-	process_release_waiters(p);
+	let_go(p);
 	io_close(&p->io);
 	child_forget(&p->child);
 	list_del(&p->link);
@@ -300,6 +310,31 @@ static void process_exited(struct process *p)
 	}
 	finish_exit(p);
 	exec_gone(p->container);
+}
+
+void process_kill_execs(struct container *c)
+{
+	struct process *exec;
+
+	list_for_each(exec, &c->execs, link)
+		if (exec->state == PROC_RUNNING)
+			child_signal(&exec->child, SIGKILL);
+}
+
+void process_abandon_execs(struct container *c)
+{
+	struct process *exec;
+
+	list_for_each(exec, &c->execs, link) {
+		if (exec->state != PROC_RUNNING)
+			continue;
+		log_write(LOG_WARN, c->id, "exec \"%s\" (pid %d) is told to be dead, and has "
+			  "yet to die of SIGKILL", exec->id, exec->pid);
+		child_forget(&exec->child);
+		exec->exit_status = EXIT_KILLED;
+		clock_gettime(CLOCK_REALTIME, &exec->exited_at);
+		process_exited(exec);
+	}
 }
 
 static void on_exit_seen(struct child *child)

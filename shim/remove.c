@@ -58,6 +58,8 @@ static void finish(struct op *op)
 	const struct exit_record x = process_exit(&c->init);
 	struct ttrpc_call *call;
 
+	/* Their exits are too late for that of the init; clients still listen for them. */
+	process_abandon_execs(c);
 	c->init.state = PROC_DELETED;
 	event_delete(&c->shim->events, &c->init, TAKE(op->event));
 	call = op_end(op);
@@ -160,6 +162,7 @@ static void drain_init(struct op *op)
 {
 	struct container *c = op->process->container;
 
+	process_kill_execs(c);
 	io_drain(&c->init.io, c->shim->limits.drain_ns, on_init_drained);
 }
 

@@ -215,6 +215,13 @@ bool process_is_init(const struct process *p);
 void process_release_waiters(struct process *p);
 /* A client has asked for its end: it makes no difference if that has come already. */
 void process_expect_sigkill(struct process *p);
+/*
+ * Execs that have outlived a container that is being deleted: nobody could name them
+ * afterwards. They are killed when that begins; of whom is still there when it ends (he
+ * sleeps in the kernel) it is told that he was.
+ */
+void process_kill_execs(struct container *c);
+void process_abandon_execs(struct container *c);
 /* kill(2) by pidfd; NotFound when it has ended. */
 int process_signal(struct process *p, int signo, struct err *e);
 

@@ -3,6 +3,7 @@
  * Execs: their lives, their failures, many at once, and what they have to do
  * with the exit of the init.
  */
+#include "tests/e2e/disk.h"
 #include "tests/e2e/harness.h"
 
 #include <stdlib.h>
@@ -238,6 +239,69 @@ static void exec_outlives_init(void **st)
 	shutdown_shim();
 }
 
+/* One that cannot even be killed: when its container is deleted its end is told, too. */
+static void exec_outlives_container(void **st)
+{
+	const Task__WaitResponse *w;
+	struct answer *waiting;
+	uint32_t exec;
+	bool lives;
+
+	(void)st;
+	e2e.no_cgroup = true; /* else the runtime refuses */
+	e2e.extra_env[0] = "BRASS_EXEC_DRAIN_TIMEOUT_MS=300";
+	disk_make(in_dir("disk"));
+	run_c1("exec sleep 1000");
+	exec_add("c1", "e1", text("echo >%s/file", in_dir("disk")));
+	exec_add("c1", "e2", "exec sleep 1000"); /* is never started */
+	disk_freeze();
+	exec = start("c1", "e1");
+	waiting = ask_wait("c1", "e1");
+	until(disk_holds((pid_t)exec));
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	await(waiting);
+	lives = is_alive((pid_t)exec);
+	disk_thaw();
+	assert_true(lives);
+	w = ok(waiting);
+	assert_int_equal(w->exit_status, 137);
+	assert_true(llabs(w->exited_at->seconds - time(NULL)) < 10);
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-added c1 e2",
+		      "exec-started c1 e1", "exit c1 c1 137", "exit c1 e1 137",
+		      "delete c1 137");
+	until(!is_alive((pid_t)exec));
+	shutdown_shim();
+	expect_no_more_events();
+	disk_end();
+}
+
+/* One that only nobody has killed is, and how it ended is told. */
+static void exec_outlives_init_until_delete(void **st)
+{
+	struct answer *waiting;
+	uint32_t exec;
+
+	(void)st;
+	e2e.no_cgroup = true;
+	e2e.extra_env[0] = "BRASS_EXEC_DRAIN_TIMEOUT_MS=300";
+	run_c1("exec sleep 1000");
+	exec_add("c1", "e1", "exec sleep 1000");
+	exec = start("c1", "e1");
+	waiting = ask_wait("c1", "e1");
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	assert_true(is_alive((pid_t)exec));
+	delete_task("c1", NULL);
+	until(!is_alive((pid_t)exec));
+	assert_int_equal(as_wait(ok(waiting))->exit_status, 137);
+	expect_events("create c1", "start c1", "exec-added c1 e1", "exec-started c1 e1",
+		      "exit c1 c1 137", "exit c1 e1 137", "delete c1 137");
+	shutdown_shim();
+	expect_no_more_events();
+}
+
 /* One that waits for a reader of its output does not start in a container that is told to be dead. */
 static void no_start_after_the_end(void **st)
 {
@@ -355,6 +419,8 @@ static void large_arguments(void **st)
 E2E_GROUP(E2E(life_of_an_exec), E2E(exit_before_exec_returns), E2E(exec_fails),
 	  E2E(program_not_found), E2E(twenty_at_once),
 	  E2E(execs_do_not_wait_for_each_other), E2E(a_hundred_leave_nothing),
-	  E2E(exits_in_order), E2E(exec_outlives_init), E2E(no_start_after_the_end),
+	  E2E(exits_in_order), E2E(exec_outlives_init),
+	  E2E(exec_outlives_container), E2E(exec_outlives_init_until_delete),
+	  E2E(no_start_after_the_end),
 	  E2E(init_dies_while_exec_hangs), E2E(host_pid_in_own_cgroup),
 	  E2E(host_pid_in_shims_cgroup), E2E(large_arguments))

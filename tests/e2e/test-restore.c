@@ -118,4 +118,23 @@ static void while_it_is_undone(void **st)
 	live(NULL);
 }
 
-E2E_GROUP(E2E(while_the_runtime_hangs), E2E(while_nobody_reads), E2E(while_it_is_undone))
+/* Who waits for the end of what was never restored is let go when it is deleted. */
+static void waited_for_and_deleted(void **st)
+{
+	struct bundle *b = shim_for("c1", "exec sleep 1000");
+	const Task__WaitResponse *w;
+	struct answer *waiting;
+
+	(void)st;
+	ok(ask_create_from_checkpoint(b, ""));
+	waiting = ask_wait("c1", NULL);
+	script("delete", "error container does not exist\n");
+	delete_task("c1", NULL);
+	w = ok(waiting);
+	assert_int_equal(w->exit_status, 137);
+	assert_int_equal(w->exited_at->seconds, ZERO_TIME);
+	shutdown_shim();
+}
+
+E2E_GROUP(E2E(while_the_runtime_hangs), E2E(while_nobody_reads), E2E(while_it_is_undone),
+	  E2E(waited_for_and_deleted))
