@@ -402,7 +402,7 @@ void process_settle(struct process *p, bool started)
 
 void process_expect_sigkill(struct process *p)
 {
-	if (child_is_watched(&p->child) && !child_has_ended(&p->child))
+	if (child_is_watched(&p->child) && !p->child.exited)
 		p->sigkill_asked = true;
 }
 
