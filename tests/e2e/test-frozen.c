@@ -69,9 +69,11 @@ static void an_exit(void **st)
 static void a_call_before_an_exit_is_told(void **st)
 {
 	struct answer *starting;
-	struct bundle *b = two("exec sleep 1000");
+	struct bundle *b;
 
 	(void)st;
+	disk_make(in_dir("state"));
+	b = two("exec sleep 1000");
 	script("exec", text("wait_for %s\nerror no init\n", in_dir("go")));
 	exec_add("c1", "e1", "true");
 	starting = ask_start("c1", "e1");
