@@ -124,6 +124,8 @@ start_containerd() {
 		CONTAINERD_SNAPSHOTTER=native
 		overlay_works "$dir" && CONTAINERD_SNAPSHOTTER=overlayfs
 		export CONTAINERD_NAMESPACE CONTAINERD_ADDRESS CONTAINERD_SNAPSHOTTER
+		# From 2.2 on ctr says on stderr, each time, that cgroup v1 is to go.
+		export CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1
 		write_config "$dir" >"$dir/config.toml"
 	fi
 	# A session of its own: Ctrl-C is for the caller, who then cleans up. Bats waits
