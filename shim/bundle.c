@@ -109,9 +109,10 @@ bool bundle_note(const char *bundle, const char *id, const char *first)
 
 	if (!options || !folder || !note || strcmp(id, first) == 0)
 		return false;
-	if (link(options, note) == 0 || errno == EEXIST)
-		return true;
-	return errno == ENOENT && mkdir(folder, 0700) == 0 && link(options, note) == 0;
+	/* That of an earlier container of this id; and others may make the folder as well. */
+	if (unlink(note) < 0 && errno == ENOENT && mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return false;
+	return link(options, note) == 0;
 }
 
 void bundle_unnote(const char *bundle, const char *id, const char *first)

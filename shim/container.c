@@ -8,6 +8,7 @@
 #include "shim/bundle.h"
 #include "shim/log.h"
 #include "shim/shim.h"
+#include "shim/spawn.h"
 #include "shim/util.h"
 
 #define RUN "/run"
@@ -79,14 +80,34 @@ struct container *container_new(struct shim *s, const char *id, const char *bund
 	return c;
 }
 
+/* In a child. */
+static int unnote(void *arg)
+{
+	const struct container *c = arg;
+
+	bundle_unnote(c->bundle, c->id, c->shim->first);
+	return 0;
+}
+
+/* Nobody waits for a disk on that account. */
+static void forget_note(struct container *c)
+{
+	pid_t swept_later;
+
+	if (c->on_disk)
+		spawn_call(unnote, c, 2, &swept_later);
+	else
+		unnote(c);
+}
+
 void container_free(struct container *c)
 {
 	struct shim *s = c->shim;
 	struct process *exec;
 
 	/* If we leave, somebody else may have to delete it. */
-	if (c->noted && !c->on_disk && !s->going)
-		bundle_unnote(c->bundle, c->id, s->first);
+	if (c->noted && !s->going)
+		forget_note(c);
 	list_for_each(exec, &c->execs, link)
 		process_free_exec(exec);
 	if (c->init.container)
@@ -177,11 +198,6 @@ bool container_is_over(const struct container *c)
 			return false;
 	return c->ready && c->init.state == PROC_STOPPED && !container_is_busy(c) &&
 	       !c->killing;
-}
-
-bool container_has_note_on_disk(const struct container *c)
-{
-	return c->noted && c->on_disk;
 }
 
 bool container_is_forgotten(const struct container *c)

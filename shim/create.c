@@ -75,28 +75,17 @@ static void on_undone(struct command *cmd)
 	answer_failure(op);
 }
 
-/* In a child. */
-static int undo_what_we_did(void *arg)
-{
-	struct op *op = arg;
-	struct container *c = op->process->container;
-
-	if (c->noted)
-		bundle_unnote(c->bundle, c->id, c->shim->first);
-	return creation_of(op)->mount_tried ? mount_undo(creation_of(op)->rootfs) : 0;
-}
-
 static void undo_mounts(struct op *op)
 {
 	struct creation *cr = creation_of(op);
 	struct container *c = op->process->container;
 	int r;
 
-	if (!cr->mount_tried && !container_has_note_on_disk(c)) {
+	if (!cr->mount_tried) {
 		answer_failure(op);
 		return;
 	}
-	r = command_call(op_command(op, on_undone), "unmount", undo_what_we_did, op,
+	r = command_call(op_command(op, on_undone), "unmount", mount_undo, cr->rootfs,
 			 c->shim->limits.mount_ms);
 	if (r < 0) {
 		log_write(LOG_ERROR, c->id, "unmount %s: %s", cr->rootfs, err_strerror(-r));

@@ -293,6 +293,11 @@ static void add_other(struct others *o, const char *id, const char *note)
 		forget(&c);
 		return;
 	}
+	/* It has gone while it was read: the note says it rightly. */
+	if (!note && !is_of(c.bundle, &o->record)) {
+		forget(&c);
+		return;
+	}
 	list[o->n++] = c;
 }
 

@@ -55,9 +55,11 @@ static void finish(struct op *op)
 {
 	struct container *c = op->process->container;
 
-	const struct exit_record x = process_exit(&c->init);
+	struct exit_record x;
 	struct ttrpc_call *call;
 
+	process_assume_killed(&c->init);
+	x = process_exit(&c->init);
 	/* Their exits are too late for that of the init; clients still listen for them. */
 	process_abandon_execs(c);
 	c->init.state = PROC_DELETED;
@@ -82,17 +84,6 @@ static void on_unmounted(struct command *cmd)
 	finish(op);
 }
 
-/* In a child. */
-static int undo(void *arg)
-{
-	struct op *op = arg;
-	struct container *c = op->process->container;
-
-	if (c->noted)
-		bundle_unnote(c->bundle, c->id, c->shim->first);
-	return c->mounted ? mount_undo(removal_of(op)->rootfs) : 0;
-}
-
 static void unmount_rootfs(struct op *op)
 {
 	struct removal *rm = removal_of(op);
@@ -100,13 +91,13 @@ static void unmount_rootfs(struct op *op)
 	int r;
 
 	io_close(&c->init.io);
-	if (!c->mounted && !container_has_note_on_disk(c)) {
+	if (!c->mounted) {
 		finish(op);
 		return;
 	}
 	rm->rootfs = str_printf("%s/rootfs", c->bundle);
-	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", undo, op,
-				      c->shim->limits.mount_ms)
+	r = rm->rootfs ? command_call(op_command(op, on_unmounted), "unmount", mount_undo,
+				      rm->rootfs, c->shim->limits.mount_ms)
 		       : -ENOMEM;
 	if (r < 0) {
 		err_sys(&op->err, -r, "failed rootfs umount");

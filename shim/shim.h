@@ -171,8 +171,6 @@ bool container_is_busy(const struct container *c);
 bool container_is_over(const struct container *c);
 /* And it will not be, since its bundle is gone, or a new one has its name. Reads the disk. */
 bool container_is_forgotten(const struct container *c);
-/* What a bundle_note() has left, where only a child may remove it. */
-bool container_has_note_on_disk(const struct container *c);
 /* The init for exec_id "" (or NULL), else the exec; NULL: unknown. */
 struct process *container_process(struct container *c, const char *exec_id);
 
@@ -184,6 +182,8 @@ struct process *container_process(struct container *c, const char *exec_id);
  */
 int process_init(struct process *p, struct container *c, const char *id);
 void process_fini(struct process *p);
+/* What never ended has not succeeded; only an exec that did not start is nothing. */
+void process_assume_killed(struct process *p);
 /* An exec, on its container's list; NULL: out of memory. */
 struct process *process_new_exec(struct container *c, const char *id);
 void process_free_exec(struct process *p);

@@ -228,13 +228,13 @@ static void notes(void)
 	kill_task("c1", NULL, SIGKILL);
 	wait_exit("c1", NULL);
 	delete_task("c1", NULL);
-	assert_false(exists(note));
+	until(!exists(note));
 	remove_bundle("c1");
 	/* A Create that fails. */
 	script("create.c1", "error no\n");
 	fails_with(ask_create(in_pod("pod", "c1", "exec sleep 1000"), NULL), TTRPC_UNKNOWN,
 		   "no");
-	assert_false(exists(note));
+	until(!exists(note));
 	remove_bundle("c1");
 	script("create.c1", "");
 	c1 = run_in_pod("pod", "c1");

@@ -158,7 +158,8 @@ static void an_exec_and_sockets(void **st)
 	assert_int_equal(symlink(in_dir("state/s"), SHIM_SOCKETS), 0);
 	exec_on(two("exec sleep 1000"));
 	assert_int_equal(unlink(SHIM_SOCKETS), 0);
-	left = other_file_in("/run", (const char *const[]){ "e2e", "containerd", "mount" }, 3);
+	left = other_file_in("/run",
+			     (const char *const[]){ "e2e", "containerd", "mount" }, 3);
 	if (left)
 		fail_at(HERE, "/run/%s is left", left);
 }
@@ -186,5 +187,32 @@ static void a_create(void **st)
 	end(b);
 }
 
+/* It is in no note of the pod's any more, as soon as that can be done. */
+static void a_delete(void **st)
+{
+	char *note = in_dir("state/" NS "/c1/others/c2");
+	struct bundle *b;
+
+	(void)st;
+	e2e.extra_env[0] = "BRASS_MOUNT_TIMEOUT_MS=300";
+	disk_make(in_dir("state"));
+	b = two("exec sleep 1000");
+	assert_true(exists(note));
+	kill_task("c2", NULL, SIGKILL);
+	wait_exit("c2", NULL);
+	until(exists(in_dir("state/" NS "/c2/exit")));
+	disk_freeze();
+	delete_task("c2", NULL);
+	ok(ask_state("c1", NULL));
+	disk_thaw();
+	until(!exists(note));
+	kill_task("c1", NULL, SIGKILL);
+	wait_exit("c1", NULL);
+	delete_task("c1", NULL);
+	shutdown_shim();
+	(void)b;
+	disk_end();
+}
+
 E2E_GROUP(E2E(an_exit), E2E(a_call_before_an_exit_is_told), E2E(an_exit_and_sigterm),
-	  E2E(an_exec), E2E(an_exec_and_sockets), E2E(a_create))
+	  E2E(an_exec), E2E(an_exec_and_sockets), E2E(a_create), E2E(a_delete))
