@@ -267,8 +267,9 @@ static bool is_newer(const struct start *st, const char *url)
 
 /*
  * The descriptor of a new socket, or -EADDRINUSE (no error text): somebody serves there. The
- * lock is held for this alone: what follows touches a disk, perhaps, and one of us that is
- * stuck there must not hold up those of other pods.
+ * lock is held for this alone: what else is done may touch a disk, and one of us that is
+ * stuck there must not hold up those of other pods. So who finds the socket of another "start"
+ * relies on that one to come to its end.
  */
 static int listen_if_nobody_does(struct start *st, struct err *e)
 {
@@ -293,18 +294,20 @@ static int listen_if_nobody_does(struct start *st, struct err *e)
 
 static int find_or_make_server(struct start *st, const char *url, struct err *e)
 {
-	_cleanup_close_ int fd = listen_if_nobody_does(st, e);
-	int r;
+	_cleanup_close_ int fd = -1;
+	/* First, since it is what fails, on a full disk. */
+	int r = bundle_write_address(".", url, e);
 
-	if (fd < 0 && fd != -EADDRINUSE)
-		return fd;
-	r = bundle_write_address(".", url, e);
+	if (r < 0)
+		return r;
+	fd = listen_if_nobody_does(st, e);
 	if (fd == -EADDRINUSE) {
 		st->bootstrap.newer = st->spec.group && is_newer(st, url);
-		return r;
+		return 0;
 	}
-	if (r == 0)
-		r = set_sched_core(e);
+	if (fd < 0)
+		return fd;
+	r = set_sched_core(e);
 	if (r == 0)
 		r = spawn_server(st, fd, e);
 	if (r < 0)
