@@ -134,9 +134,8 @@ static void keep(char **out, const struct toml_value *v)
 /* CRI by any of its names. */
 static bool is_cri(const char *plugin)
 {
-	return strcmp(plugin, "cri") == 0 ||
-	       strcmp(plugin, "io.containerd.grpc.v1.cri") == 0 ||
-	       strcmp(plugin, "io.containerd.cri.v1.runtime") == 0;
+	return strcmp(plugin, "cri") == 0 || strcmp(plugin, CRI_OF_1) == 0 ||
+	       strcmp(plugin, CRI_OF_2) == 0;
 }
 
 static int on_item(struct toml *t, const struct toml_value *v, size_t depth)
@@ -205,7 +204,7 @@ static void read_file(struct config *c)
 	c->base[0] = 0;
 	c->list = LIST_OTHER;
 	once_release(&c->once);
-	if (toml_parse(&doc, f->text, f->len) < 0)
+	if (f->text && toml_parse(&doc, f->text, f->len) < 0)
 		doctor_say(c->doctor, FINDING_ERROR, "config",
 			   "mend it; containerd will not start with it", "%s", se.text);
 }

@@ -10,6 +10,10 @@
 
 #include "shim/tool/doctor.h"
 
+/* What the CRI plugin is called from version 2 on (containerd 1.x), and from 3 on. */
+#define CRI_OF_1 "io.containerd.grpc.v1.cri"
+#define CRI_OF_2 "io.containerd.cri.v1.runtime"
+
 #define MAX_RUNTIMES 64
 #define MAX_FILES 32
 

@@ -103,7 +103,7 @@ static int on_item(struct toml *t, const struct toml_value *v, size_t depth)
 	return 0;
 }
 
-/* False: it has said why not. */
+/* False: there is no more to say; it has said why. An import that we may not read is passed over. */
 static bool look_at_file(struct config *c)
 {
 	struct config_file *f = &c->files[c->at];
@@ -121,7 +121,7 @@ static bool look_at_file(struct config *c)
 	if (r < 0) {
 		doctor_say(c->doctor, r == -EACCES ? FINDING_NOTE : FINDING_WARNING,
 			   "config", "", "%s: %s", f->path, err_strerror(-r));
-		return false;
+		return c->at > 0;
 	}
 	c->in_table = false;
 	c->list = LIST_OTHER;

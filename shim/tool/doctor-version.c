@@ -14,8 +14,8 @@
 #include "shim/tool/doctor-config.h"
 #include "shim/util.h"
 
-#define OF_1 "io.containerd.grpc.v1.cri"
-#define OF_2 "io.containerd.cri.v1.runtime"
+#define OF_1 CRI_OF_1
+#define OF_2 CRI_OF_2
 
 static bool is_2_0_to_2(const struct doctor *d)
 {
@@ -143,7 +143,7 @@ void config_say_unread(struct config *c, const struct runtime_entry *e)
 {
 	struct doctor *d = c->doctor;
 	const struct config_file *file = &c->files[e->file], *last;
-	_cleanup_free_ char *when = NULL;
+	_cleanup_free_ char *when = NULL, *which = NULL;
 
 	version_of_all(c, &last);
 	if (is_2_0_to_2(d) && file->version == 2 && strcmp(e->unread, OF_1) == 0)
@@ -154,12 +154,14 @@ void config_say_unread(struct config *c, const struct runtime_entry *e)
 		when = str_printf("in a file that says no version, which is 1");
 	else
 		when = str_printf("in version %lld", (long long)file->version);
+	which = d->major ? str_printf(" %d.%d", d->major, d->minor) : NULL;
 	doctor_say(d, FINDING_ERROR, "config",
-		   d->major == 1 ? "version = 2, and in it [plugins.\"" OF_1
-				   "\".containerd.runtimes]"
-				 : "version = 3, and in it [plugins.\"" OF_2
-				   "\".containerd.runtimes]",
-		   "%s: runtime \"%s\" is not read: containerd %d.%d takes no notice of "
+		   d->major == 0   ? "see contrib/containerd/config.toml"
+		   : d->major == 1 ? "version = 2, and in it [plugins.\"" OF_1
+				     "\".containerd.runtimes]"
+				   : "version = 3, and in it [plugins.\"" OF_2
+				     "\".containerd.runtimes]",
+		   "%s: runtime \"%s\" is not read: containerd%s takes no notice of "
 		   "[plugins.\"%s\"] %s",
-		   file->path, e->name, d->major, d->minor, e->unread, when ? when : "");
+		   file->path, e->name, which ? which : "", e->unread, when ? when : "");
 }

@@ -470,6 +470,9 @@ static const struct {
 	{ "v2.3.4", "version = 4\n" RUNTIME_2, 0, "runtime \"b\" is brass" },
 	{ "v2.3.4", "version = 3\n" BRASS_RUNTIME, 0, "runtime \"b\" is brass" },
 	{ "v2.3.4", "version = 4\n" BRASS_RUNTIME, 2, "is not read" },
+	{ "of no version", "version = 4\n" BRASS_RUNTIME, 2,
+	  "is not read: containerd takes no notice of [plugins.\"io.containerd.grpc.v1.cri\"] "
+	  "in version 4\n                     -> see contrib/containerd/config.toml\n" },
 };
 
 static void versions_of_config(void **st)
