@@ -22,7 +22,8 @@
 
 /*
  * How long a Delete waits for output that something else still holds open
- * (BRASS_DRAIN_TIMEOUT_MS). CRI's tests have writers that need two seconds.
+ * (BRASS_DRAIN_TIMEOUT_MS), and we, if told to end, for what is not read or
+ * logged yet. CRI's tests have writers that need two seconds.
  */
 #define LIMIT_DRAIN_MS 10000
 
