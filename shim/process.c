@@ -47,19 +47,20 @@ int process_init(struct process *p, struct container *c, const char *id)
 	return p->id && p->exit_event ? 0 : -ENOMEM;
 }
 
-void process_assume_killed(struct process *p)
+/* What never ended has not succeeded; only an exec that did not start is nothing. */
+static void let_go(struct process *p)
 {
 	bool is_something = process_is_init(p) || p->state == PROC_RUNNING;
 
 	if (is_something && p->exited_at.tv_sec == TIME_ZERO)
 		p->exit_status = EXIT_KILLED;
+	process_release_waiters(p);
 }
 
 void process_fini(struct process *p)
 {
 	op_abort_all(p);
-	process_assume_killed(p);
-	process_release_waiters(p);
+	let_go(p);
 	io_close(&p->io);
 	child_forget(&p->child);
 	list_del(&p->link);

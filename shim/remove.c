@@ -55,11 +55,9 @@ static void finish(struct op *op)
 {
 	struct container *c = op->process->container;
 
-	struct exit_record x;
+	const struct exit_record x = process_exit(&c->init);
 	struct ttrpc_call *call;
 
-	process_assume_killed(&c->init);
-	x = process_exit(&c->init);
 	/* Their exits are too late for that of the init; clients still listen for them. */
 	process_abandon_execs(c);
 	c->init.state = PROC_DELETED;

@@ -182,8 +182,6 @@ struct process *container_process(struct container *c, const char *exec_id);
  */
 int process_init(struct process *p, struct container *c, const char *id);
 void process_fini(struct process *p);
-/* What never ended has not succeeded; only an exec that did not start is nothing. */
-void process_assume_killed(struct process *p);
 /* An exec, on its container's list; NULL: out of memory. */
 struct process *process_new_exec(struct container *c, const char *id);
 void process_free_exec(struct process *p);

@@ -25,6 +25,8 @@ const struct known known[] = {
 	      "ours has a record of the true status and time; 137 and now only when "
 	      "nobody knows"),
 	KNOWN("*", "file */exit", NONE, "mode 100600 ", "that record"),
+	KNOWN("*", "file */others", NONE, "mode 40700 none",
+	      "how delete cleans the others of a pod whose bundles are gone by then"),
 	KNOWN("*", "file */shim", NONE, "mode 100600 ",
 	      "by which the other containers of a dead shim are found"),
 	KNOWN("*crash*", "sockets after delete", "?*", "none",
