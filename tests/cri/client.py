@@ -219,6 +219,20 @@ class Stream:
         while text.encode() not in self.out[channel]:
             assert self.read(), f"no {text!r} in {self.out}"
 
+    def sees(self, text, channel=1):
+        """Whether it has come, or does so within a moment."""
+        before = self.socket.gettimeout()
+        self.socket.settimeout(0.2)
+        try:
+            while text.encode() not in self.out[channel]:
+                if not self.read():
+                    return False
+            return True
+        except websocket.WebSocketTimeoutException:
+            return False
+        finally:
+            self.socket.settimeout(before)
+
     def end(self):
         """Reads to the end; the exit code."""
         while not self.out[3] and self.read():

@@ -128,10 +128,15 @@ def attach(cri):
     stream.close()
     assert box.exited().exit_code == 4
     box.has_line("stdout", "got 1")
-    tty = pod.shell("t", "tty; read x; echo got $x; exit 8", stdin=True, tty=True)
+    tty = pod.shell("t", "tty; while read x; do echo got $x; [ $x != both ] || exit 8; done",
+                    stdin=True, tty=True)
     tty.has_line("stdout", "/dev/pts/0")
     first, second = tty.attach(tty=True), tty.attach(tty=True)
     second.resize(80, 25)
+    # Connected is not attached yet: what is said before is not heard.
+    for stream in (first, second):
+        soon(lambda stream=stream: stream.send("there\n") or stream.sees("got there"),
+             "it is attached")
     first.send("both\n")
     first.until("got both")
     second.until("got both")
